@@ -1,0 +1,1 @@
+"""The generic actor runtime on `pykka.Actor`. It knows nothing about chat."""

@@ -1,0 +1,318 @@
+"""The base of every actor: a `pykka.Actor` whose state lives and dies with one life.
+
+An actor declares `receive`; it is what Pykka's `on_receive` calls. Everything below may be used
+inside handlers and hooks. Constructors take what the actor needs and never call
+`super().__init__()`: the cell has filled in Pykka's fields before.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Awaitable, Callable, Hashable
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, NoReturn, TypeVar
+
+import pykka
+
+from actors.kernel.cell import Cell, TimerFired
+from actors.kernel.child_spec import Restart
+from actors.kernel.dead_letter import Loss
+from actors.kernel.errors import KernelError
+from actors.kernel.executors import SoonCell, TaskCell, ThreadCell
+from actors.kernel.future import AskFuture, Reply
+from actors.kernel.ref import ActorRef
+from actors.kernel.signals import NORMAL, ExitReason, Poisoned
+
+if TYPE_CHECKING:
+    from actors.kernel.system import ActorSystem
+
+M = TypeVar("M")
+T = TypeVar("T")
+
+# How many pipes one actor may have under way.
+PIPES_MAX = 1000
+
+
+class Actor(pykka.Actor, Generic[M]):
+    """State and handlers of one life. Use `LoopActor` or `ThreadActor`.
+
+    Class attributes that a subclass may set:
+        answers: errors that an ask gets as its answer, without the actor failing.
+        handles_shutdown: hear `Shutdown` in `receive` and end by `exit` within the deadline.
+        traps_exits: hear `LinkBroken` instead of ending with a linked actor.
+    """
+
+    answers: ClassVar[tuple[type[BaseException], ...]] = ()
+    handles_shutdown: ClassVar[bool] = False
+    traps_exits: ClassVar[bool] = False
+    cell_class: ClassVar[type[Cell]]
+
+    _cell: Cell
+
+    def __init__(self) -> None:
+        """Override freely; there is nothing to call."""
+
+    def receive(self, message: M) -> object:
+        """Handle one message. What is returned answers an ask."""
+        raise NotImplementedError
+
+    # --- hooks -----------------------------------------------------------------------------------
+
+    def on_start(self) -> object:  # type: ignore[override]  # Pykka's returns nothing
+        """Run before the first message of a life; raising fails the start."""
+        return None
+
+    def on_stop(self) -> object:  # type: ignore[override]  # Pykka's returns nothing
+        """Run at an orderly end (stop, exit, shutdown), before `release`."""
+        return None
+
+    def on_failure(
+        self,
+        exception_type: type[BaseException] | None,
+        exception_value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Run when a handler raised, before `release`."""
+
+    def on_poisoned(self, notice: Poisoned) -> None:
+        """Hear that a message of ours crashed its receiver and will not be handled."""
+
+    def release(self) -> None:
+        """Free what this life holds, whatever its end was: called exactly once, never waits."""
+
+    # --- who and where ---------------------------------------------------------------------------
+
+    @property
+    def system(self) -> ActorSystem:
+        """The system this actor lives in."""
+        return self._cell.system
+
+    @property
+    def name(self) -> str:
+        """Path of names from the root, for people."""
+        return self._cell.name
+
+    @property
+    def parent(self) -> ActorRef[Any] | None:
+        """The address of the actor's parent; None for a root."""
+        parent = self._cell.parent
+        return None if parent is None else parent.ref
+
+    @property
+    def life(self) -> int:
+        """Which life this is: 1 at the first start."""
+        return self._cell.life
+
+    # --- ending ----------------------------------------------------------------------------------
+
+    def exit(self, reason: ExitReason = NORMAL) -> None:
+        """End after this handler; queued mail is refused. `stop()` would handle it first."""
+        self._cell.exit(reason)
+
+    def refuse_restarts(self) -> None:
+        """Turn temporary: whatever happens from here on, there is no next life."""
+        self._cell.restart_wish = Restart.TEMPORARY
+
+    # --- answering -------------------------------------------------------------------------------
+
+    def reply_later(self) -> Reply:
+        """Take the answer of the message in hand into one's own hands.
+
+        The handler's return value is then ignored. For a tell the reply is unwanted from the
+        start, and setting it does nothing.
+        """
+        envelope = self._cell.in_hand
+        assert envelope is not None, "reply_later() belongs in a handler"
+        envelope.is_deferred = True
+        system, name = self._cell.system, self._cell.name
+        return Reply(
+            envelope.reply_to,
+            lambda value: system.dead_letters.record(Loss.LATE_REPLY, name, value),
+        )
+
+    # --- watching --------------------------------------------------------------------------------
+
+    def monitor(self, ref: ActorRef[Any]) -> None:
+        """Receive one `Terminated` when `ref` ends for good; at once (`NoProc`) if it has.
+
+        Monitoring again changes nothing. The watch outlives a restart of this actor.
+        """
+        cell = self._cell
+        ref.cell.watch(cell, cell.signal)
+
+    def demonitor(self, ref: ActorRef[Any]) -> None:
+        """Stop watching `ref`."""
+        ref.cell.unwatch(self._cell)
+
+    def link(self, ref: ActorRef[Any]) -> None:
+        """Tie two lives: when one ends abnormally, so does the other (OTP links)."""
+        one, other = self._cell, ref.cell
+        if other.is_closed:
+            one.link_broke(ref, NORMAL)
+            return
+        one.links = one.links if one.links is not None else {}
+        other.links = other.links if other.links is not None else {}
+        one.links[other.number] = other
+        other.links[one.number] = one
+
+    def unlink(self, ref: ActorRef[Any]) -> None:
+        """Untie the two lives."""
+        one, other = self._cell, ref.cell
+        if one.links is not None:
+            one.links.pop(other.number, None)
+        if other.links is not None:
+            other.links.pop(one.number, None)
+
+    # --- time ------------------------------------------------------------------------------------
+
+    def start_timer(self, key: Hashable, message: M, after_s: float) -> None:
+        """Receive `message` in `after_s` seconds; replaces a timer with the same key.
+
+        Timers end with the life that started them.
+        """
+        cell = self._cell
+        self.cancel_timer(key)
+        if cell.timers is None:
+            cell.timers = {}
+        when_s = cell.system.clock.now_s() + after_s
+        fired = TimerFired(key, message)
+        cell.timers[key] = cell.system.clock.call_at(when_s, lambda: cell.signal(fired))
+
+    def cancel_timer(self, key: Hashable) -> None:
+        """Call a timer off; harmless when there is none."""
+        cell = self._cell
+        if cell.timers is not None and (timer := cell.timers.pop(key, None)) is not None:
+            timer.cancel()
+        if cell.signals is not None:
+            for signal in [s for s in cell.signals if isinstance(s, TimerFired) and s.key == key]:
+                cell.signals.remove(signal)
+
+    # --- work that takes long --------------------------------------------------------------------
+
+    def pipe_to_self(
+        self,
+        work: Awaitable[T],
+        done: Callable[[T], M],
+        failed: Callable[[Exception], M] | None = None,
+    ) -> None:
+        """Do `work` beside the mailbox; its result comes back as the message `done(result)`.
+
+        An error comes back as `failed(error)`; without `failed` it crashes this actor. The work
+        ends with this life.
+
+        Raises:
+            KernelError: more than `PIPES_MAX` pieces of work are under way.
+        """
+        cell = self._cell
+        if cell.pipes is None:
+            cell.pipes = set()
+        if len(cell.pipes) >= PIPES_MAX:
+            raise KernelError(f"{self.name} has {PIPES_MAX} pipes under way")
+        cell.system.pipe(cell, work, done, failed)
+
+    # --- postponing ------------------------------------------------------------------------------
+
+    def stash(self) -> None:
+        """Put the message in hand aside until `unstash_all`; at most a mailbox full.
+
+        Raises:
+            KernelError: the stash is full.
+        """
+        cell = self._cell
+        envelope = cell.in_hand
+        assert envelope is not None, "stash() belongs in a handler"
+        if cell.stash is None:
+            cell.stash = []
+        if len(cell.stash) >= cell.mailbox.messages_max:
+            raise KernelError(f"the stash of {self.name} is full")
+        # Its copy is what comes back; the one in hand counts as dealt with.
+        copy = type(envelope)(
+            envelope.message,
+            envelope.reply_to,
+            envelope.deadline_s,
+            envelope.sender,
+            envelope.trace,
+        )
+        cell.stash.append(copy)
+        envelope.is_deferred = True
+
+    def unstash_all(self) -> None:
+        """Put everything that was stashed before the mail that waits, in its old order."""
+        cell = self._cell
+        if cell.stash:
+            stashed, cell.stash = cell.stash, None
+            cell.requeue(stashed)
+
+    # --- Pykka -----------------------------------------------------------------------------------
+
+    def bind(self, cell: Cell) -> None:
+        """Fill in Pykka's fields; called by the cell before the constructor runs."""
+        self._cell = cell
+        self._actor_ref = cell.ref
+
+    @property
+    def actor_urn(self) -> str:  # type: ignore[override]  # Pykka has a plain attribute
+        """Pykka's name of the actor."""
+        return self._cell.urn
+
+    @property
+    def actor_inbox(self) -> Any:  # type: ignore[override]  # Pykka has a plain attribute
+        """The mailbox in Pykka's form."""
+        return self._cell
+
+    @property
+    def actor_stopped(self) -> Any:  # type: ignore[override]  # Pykka has a plain attribute
+        """Pykka's flag."""
+        return self._cell.ref.actor_stopped
+
+    @property
+    def actor_ref(self) -> ActorRef[M]:
+        """This actor's address, the same in every life."""
+        return self._cell.ref
+
+    def on_receive(self, message: Any) -> Any:
+        """Pykka's name for `receive`."""
+        return self.receive(message)
+
+    def handle_pykka(self, message: object) -> object:
+        """Carry out a proxy's call or attribute access."""
+        return self._handle_receive(message)
+
+    @classmethod
+    def start(cls, *args: Any, **kwargs: Any) -> NoReturn:
+        """Refuse: an actor lives in a system, so that something keeps it.
+
+        Raises:
+            TypeError: always; it says what to write instead.
+        """
+        raise TypeError(
+            f"{cls.__name__}.start(...) has no system to live in; write "
+            f"system.spawn(ChildSpec(start=partial({cls.__name__}, ...))) or let a supervisor do it"
+        )
+
+    @staticmethod
+    def _create_future() -> AskFuture:
+        return AskFuture()
+
+    def _create_actor_inbox(self) -> Any:  # type: ignore[override]  # Pykka calls it on self
+        return self._cell
+
+    def _start_actor_loop(self) -> None:
+        """Nothing to start: the cell plans turns when there is something to do."""
+
+
+class LoopActor(Actor[M]):
+    """Runs on the event loop: `def receive` in a callback, `async def receive` in a task."""
+
+    cell_class: ClassVar[type[Cell]] = SoonCell
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """Choose the executor by how `receive` is written."""
+        super().__init_subclass__(**kwargs)
+        cls.cell_class = TaskCell if inspect.iscoroutinefunction(cls.receive) else SoonCell
+
+
+class ThreadActor(Actor[M]):
+    """Runs on a thread of its own, for libraries that block; `receive` is a plain `def`."""
+
+    cell_class: ClassVar[type[Cell]] = ThreadCell

@@ -1,0 +1,833 @@
+"""What stays when an actor is restarted: its address, its mail, its watchers.
+
+A cell belongs to the loop's thread; no other thread touches it, so nothing here is locked. The
+`behaviour` is the Pykka actor in it and is made anew for every life. Three kinds of cell differ
+only in how a handler is run (`executors.py`).
+
+Lanes, in order: a kill is carried out at once; signals wait in the system lane, deduplicated;
+messages wait in the message lane, bounded by count and bytes.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections import deque
+from collections.abc import Callable, Hashable
+from contextvars import ContextVar
+from enum import Enum
+from threading import get_ident
+from typing import TYPE_CHECKING, Any
+
+from pykka.messages import ProxyCall, ProxyGetAttr, ProxySetAttr, _ActorStop
+
+from actors.kernel.child_spec import ChildSpec, Directive, Restart
+from actors.kernel.dead_letter import Loss
+from actors.kernel.envelope import Envelope
+from actors.kernel.errors import ActorHeld, ActorStopped, MailboxFull, MessagePoisoned
+from actors.kernel.interceptor import Delay, Drop, Duplicate, Overtake
+from actors.kernel.mailbox import WhenFull
+from actors.kernel.ref import ActorRef
+from actors.kernel.signals import (
+    KILLED,
+    NO_PROC,
+    NORMAL,
+    STOPPED,
+    ChildExited,
+    ChildFaltered,
+    ChildStarted,
+    ChildSucceeded,
+    Crashed,
+    ExitReason,
+    Killed,
+    LinkBroken,
+    Normal,
+    Poisoned,
+    Shutdown,
+    Signal,
+    Terminated,
+    is_abnormal,
+)
+
+if TYPE_CHECKING:
+    from actors.kernel.actor import Actor
+    from actors.kernel.clock import Timer
+    from actors.kernel.system import ActorSystem
+
+# Messages that one turn handles before it lets the rest of the loop run.
+TURN_MESSAGES_MAX = 32
+
+# Seconds that a killed handler may ignore its cancellation before it is left behind as a zombie.
+KILL_GRACE_S = 1.0
+
+PYKKA_MESSAGES = frozenset({ProxyCall, ProxyGetAttr, ProxySetAttr, _ActorStop})
+
+current: ContextVar[Cell | None] = ContextVar("greenroom_current_cell", default=None)
+
+
+class Phase(Enum):
+    """Where a cell is in its life."""
+
+    STARTING = "starting"
+    RUNNING = "running"
+    WAITING = "waiting"
+    CLOSED = "closed"
+
+
+class TimerFired(Signal):
+    """A timer's message, on its way through the system lane."""
+
+    __slots__ = ("key", "message")
+
+    def __init__(self, key: Hashable, message: object) -> None:
+        self.key = key
+        self.message = message
+
+
+class Cell:
+    """See the module docstring. Made by `ActorSystem.spawn` and by parents, nobody else."""
+
+    __slots__ = (
+        "_bytes",
+        "_closed_callbacks",
+        "_held_until_s",
+        "_is_escalating",
+        "_is_probing",
+        "_kill_timer",
+        "_offers",
+        "_paused",
+        "_pending_exit",
+        "_probe_taken",
+        "_resumed",
+        "_watchers",
+        "actor_class",
+        "behaviour",
+        "children",
+        "in_hand",
+        "is_ready",
+        "is_scheduled",
+        "is_sealed",
+        "keeps_place",
+        "life",
+        "links",
+        "mailbox",
+        "name",
+        "number",
+        "parent",
+        "phase",
+        "pipes",
+        "queue",
+        "ref",
+        "restart_wish",
+        "signals",
+        "spec",
+        "started_s",
+        "stash",
+        "system",
+        "timers",
+    )
+
+    def __init__(
+        self, system: ActorSystem, spec: ChildSpec[Any], parent: Cell | None, number: int
+    ) -> None:
+        self.system = system
+        self.spec = spec
+        self.parent = parent
+        self.number = number
+        label = spec.name or f"{number}"
+        self.name: str = label if parent is None else f"{parent.name}/{label}"
+        start = spec.start
+        self.actor_class: Any = start.func if isinstance(start, functools.partial) else start
+        self.mailbox = spec.mailbox
+        self.restart_wish = spec.restart
+        self.behaviour: Actor[Any] | None = None
+        self.ref: ActorRef[Any] = ActorRef(self)
+        self.queue: deque[Envelope] = deque()
+        self.signals: deque[Signal] | None = None
+        self.phase = Phase.STARTING
+        self.life = 0
+        self.started_s = 0.0
+        self.in_hand: Envelope | None = None
+        self.is_ready = False
+        self.is_scheduled = False
+        self.is_sealed = False
+        # Whether a shutdown is for a restart: then it waits for it, whatever its wish.
+        self.keeps_place = False
+        self.children: dict[int, Cell] | None = None
+        self.links: dict[int, Cell] | None = None
+        self.timers: dict[Hashable, Timer] | None = None
+        self.pipes: set[Any] | None = None
+        self.stash: list[Envelope] | None = None
+        self._watchers: dict[object, Callable[[Terminated], None]] | None = None
+        self._closed_callbacks: list[Callable[[], object]] | None = None
+        self._offers: deque[Callable[[], None]] | None = None
+        self._bytes = 0
+        self._paused: Envelope | None = None
+        self._resumed: Envelope | None = None
+        self._pending_exit: ExitReason | None = None
+        self._kill_timer: Timer | None = None
+        self._held_until_s: float | None = None
+        self._is_probing = False
+        self._probe_taken = False
+        self._is_escalating = False
+
+    # --- what outsiders may know -----------------------------------------------------------------
+
+    @property
+    def urn(self) -> str:
+        """The cell's name as a URN, unique for the life of its system."""
+        return f"urn:greenroom:{self.system.name}:{self.number}"
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether it has ended for good."""
+        return self.phase is Phase.CLOSED
+
+    @property
+    def is_held(self) -> bool:
+        """Whether it refuses everything at once, as its restart policy said."""
+        return self._held_until_s is not None
+
+    @property
+    def queued_bytes(self) -> int:
+        """The weight of the message lane, as far as messages know theirs."""
+        return self._bytes
+
+    @property
+    def is_executing(self) -> bool:
+        """Whether a handler is under way, or an injected hang stands for one."""
+        return self.in_hand is not None or self._paused is not None
+
+    # --- the message lane ------------------------------------------------------------------------
+
+    def post(self, message: object) -> bool:
+        """Queue a tell from any thread; from a foreign one the answer is always True."""
+        system = self.system
+        if get_ident() != system.thread_id:
+            system.call_soon_threadsafe(lambda: self.accept(Envelope(message)))
+            return True
+        sender = current.get()
+        if sender is None or sender.in_hand is None:
+            return self.accept(Envelope(message, None, None, sender))
+        return self.accept(Envelope(message, None, None, sender, sender.in_hand.trace))
+
+    def accept(self, envelope: Envelope) -> bool:
+        """Queue an envelope, or say no; what is refused is counted and its asker told."""
+        if self.system.interceptors:
+            return self._accept_intercepted(envelope)
+        return self._enqueue(envelope)
+
+    def accept_internal(self, envelope: Envelope) -> None:
+        """Queue what the actor owes itself (a pipe's result); exempt from the bound."""
+        if self.is_sealed:
+            self.refuse(Loss.CLOSED, envelope)
+            return
+        self.queue.append(envelope)
+        self._bytes += _weight(envelope) if self.mailbox.bytes_max is not None else 0
+        self.wake()
+
+    def requeue(self, envelopes: list[Envelope]) -> None:
+        """Put envelopes before the mail that waits, first one first."""
+        self.queue.extendleft(reversed(envelopes))
+        if self.mailbox.bytes_max is not None:
+            self._bytes += sum(map(_weight, envelopes))
+
+    def _enqueue(self, envelope: Envelope) -> bool:
+        if self.is_sealed:
+            return self.refuse(Loss.CLOSED, envelope)
+        if type(envelope.message) is _ActorStop:
+            # Pykka's stop is mail: what came before it is handled, nothing comes after it.
+            self.is_sealed = True
+            self.queue.append(envelope)
+            self.wake()
+            return True
+        if self._held_until_s is not None or self._is_probing:
+            if self._held_until_s is not None or self._probe_taken:
+                return self.refuse(Loss.HELD, envelope)
+            self._probe_taken = True
+        spec = self.mailbox
+        queue = self.queue
+        if spec.coalesce is not None and self._coalesced(envelope, spec.coalesce):
+            return True
+        if spec.bytes_max is not None:
+            weight = _weight(envelope)
+            if queue and self._bytes + weight > spec.bytes_max and not self._make_room(envelope):
+                return False
+            self._bytes += weight
+        if len(queue) >= spec.messages_max and not self._make_room(envelope):
+            if spec.bytes_max is not None:
+                self._bytes -= _weight(envelope)
+            return False
+        queue.append(envelope)
+        if not self.is_scheduled:
+            self.wake()
+        return True
+
+    def _make_room(self, envelope: Envelope) -> bool:
+        """Apply the overflow policy. True: append the envelope."""
+        when_full = self.mailbox.when_full
+        if when_full is WhenFull.DROP_OLDEST and self.queue:
+            self.refuse(Loss.DROPPED, self._pop())
+            return True
+        self.refuse(Loss.DROPPED if when_full is WhenFull.DROP_NEWEST else Loss.FULL, envelope)
+        return False
+
+    def _coalesced(self, envelope: Envelope, key_of: Callable[[object], Hashable | None]) -> bool:
+        key = key_of(envelope.message)
+        if key is None:
+            return False
+        for queued in self.queue:
+            if key_of(queued.message) == key:
+                if self.mailbox.bytes_max is not None:
+                    self._bytes += _weight(envelope) - _weight(queued)
+                replaced = Envelope(queued.message, queued.reply_to)
+                queued.message, queued.reply_to = envelope.message, envelope.reply_to
+                self.refuse(Loss.DROPPED, replaced)
+                return True
+        return False
+
+    def _pop(self) -> Envelope:
+        envelope = self.queue.popleft()
+        if self.mailbox.bytes_max is not None:
+            self._bytes -= _weight(envelope)
+        if self._offers:
+            self._offers.popleft()()
+        return envelope
+
+    def refuse(self, loss: Loss, envelope: Envelope) -> bool:
+        """Count an envelope that will not be handled and tell its asker. Always False."""
+        message = envelope.message
+        if type(message) is _ActorStop:
+            return False
+        self.system.dead_letters.record(loss, self.name, message)
+        if envelope.reply_to is not None:
+            envelope.reply_to.resolve(None, self._error_for(loss))
+        return False
+
+    def _error_for(self, loss: Loss) -> Exception:
+        match loss:
+            case Loss.CLOSED:
+                return ActorStopped(f"{self.ref} has stopped")
+            case Loss.HELD:
+                until_s = self._held_until_s
+                wait_s = 0.0 if until_s is None else until_s - self.system.clock.now_s()
+                return ActorHeld(max(0.0, wait_s))
+            case _:
+                return MailboxFull(f"the mailbox of {self.name} is full")
+
+    async def offer_later(self, message: object, timeout_s: float) -> bool:
+        """Wait up to `timeout_s` seconds for room, then queue the message. See `ref.offer`."""
+        deadline_s = self.system.clock.now_s() + timeout_s
+        while not self.is_sealed and not self._has_room(message):
+            if not await self.system.wait_until(deadline_s, self._await_room):
+                self.system.dead_letters.record(Loss.FULL, self.name, message)
+                return False
+        return self.ref.offer(message)
+
+    def _await_room(self, wake: Callable[[], None]) -> None:
+        if self._offers is None:
+            self._offers = deque()
+        self._offers.append(wake)
+
+    def _has_room(self, message: object) -> bool:
+        spec = self.mailbox
+        if not self.queue:
+            return True
+        if len(self.queue) >= spec.messages_max:
+            return False
+        weight = int(getattr(message, "size_bytes", 0))
+        return spec.bytes_max is None or self._bytes + weight <= spec.bytes_max
+
+    # --- the system lane -------------------------------------------------------------------------
+
+    def signal(self, signal: Signal) -> None:
+        """Queue a signal: before all messages, never refused by a live cell."""
+        if self.phase is Phase.CLOSED:
+            return
+        for interceptor in self.system.interceptors:
+            if (delay_s := interceptor.signalling(self, signal)) > 0:
+                at_s = self.system.clock.now_s() + delay_s
+                self.system.clock.call_at(at_s, lambda: self._put_signal(signal))
+                return
+        self._put_signal(signal)
+
+    def _put_signal(self, signal: Signal) -> None:
+        if self.phase is Phase.CLOSED:
+            return
+        if self.signals is None:
+            self.signals = deque()
+        if isinstance(signal, Shutdown) and any(isinstance(s, Shutdown) for s in self.signals):
+            return
+        self.signals.append(signal)
+        self.wake()
+
+    # --- interceptors ----------------------------------------------------------------------------
+
+    def _accept_intercepted(self, envelope: Envelope) -> bool:
+        taken = self._judge(envelope)
+        for interceptor in self.system.interceptors:
+            interceptor.sent(self, envelope, taken)
+        return taken
+
+    def _judge(self, envelope: Envelope) -> bool:
+        for interceptor in self.system.interceptors:
+            match interceptor.sending(self, envelope):
+                case Drop():
+                    self.refuse(Loss.DROPPED, envelope)
+                    return True
+                case Delay(after_s=after_s):
+                    at_s = self.system.clock.now_s() + after_s
+                    self.system.clock.call_at(at_s, lambda: self._enqueue(envelope))
+                    return True
+                case Duplicate():
+                    self._enqueue(Envelope(envelope.message, None, None, envelope.sender))
+                case Overtake():
+                    taken = self._enqueue(envelope)
+                    if taken and self.queue and self.queue[-1] is envelope:
+                        self.queue.rotate(1)
+                    return taken
+        return self._enqueue(envelope)
+
+    def _intercept_receive(self, envelope: Envelope) -> float:
+        if self._resumed is envelope:
+            self._resumed = None
+            return 0.0
+        return max(i.receiving(self, envelope) for i in self.system.interceptors)
+
+    def _intercept_received(self, envelope: Envelope, error: BaseException | None) -> None:
+        for interceptor in self.system.interceptors:
+            interceptor.received(self, envelope, error)
+
+    def _pause(self, envelope: Envelope, pause_s: float) -> None:
+        """Hang, as an injected fault: nothing is handled, signals included, until it is over."""
+        self._paused = envelope
+        if pause_s != float("inf"):
+            life = self.life
+            at_s = self.system.clock.now_s() + pause_s
+            self.system.clock.call_at(at_s, lambda: self._unpause(life))
+
+    def _unpause(self, life: int) -> None:
+        if self._paused is not None and self.life == life:
+            envelope, self._paused = self._paused, None
+            self.requeue([envelope])
+            self._resumed = envelope
+            self.wake()
+
+    # --- running: what executors override --------------------------------------------------------
+
+    def wake(self) -> None:
+        """Plan a turn, unless one is planned, running, or waiting for a handler."""
+        raise NotImplementedError
+
+    def _begin(self) -> None:
+        """Run `on_start` of a new life; then `_has_started`, or `_start_failed`."""
+        raise NotImplementedError
+
+    def _cancel_handler(self) -> bool:
+        """Ask a handler under way to end. True: it will report back by itself."""
+        return False
+
+    def _abandon_handler(self) -> None:
+        """Forget a handler that did not end."""
+
+    # --- a life: start ---------------------------------------------------------------------------
+
+    def start_life(self) -> None:
+        """Make a behaviour and start it.
+
+        Raises:
+            Exception: whatever the constructor (or a synchronous `on_start`) raised.
+        """
+        self.life += 1
+        self.phase = Phase.STARTING
+        self.is_ready = False
+        self.keeps_place = False
+        self._pending_exit = None
+        self.started_s = self.system.clock.now_s()
+        cls = self.actor_class
+        behaviour = cls.__new__(cls)
+        behaviour.bind(self)
+        start = self.spec.start
+        if isinstance(start, functools.partial):
+            behaviour.__init__(*start.args, **start.keywords)
+        else:
+            behaviour.__init__()
+        self.behaviour = behaviour
+        try:
+            self._begin()
+        except BaseException:
+            self._let_go()
+            raise
+
+    def _has_started(self, *, is_ready: bool = True) -> None:
+        self.phase = Phase.RUNNING
+        self.is_ready = is_ready
+        if self._pending_exit is not None:
+            self.end(self._pending_exit)
+        elif self.queue or self.signals:
+            self.wake()
+
+    def become_ready(self) -> None:
+        """Take messages from here on, and tell the parent that the start is complete."""
+        if not self.is_ready and self.phase is Phase.RUNNING:
+            self.is_ready = True
+            if self.parent is not None:
+                self.parent.signal(ChildStarted(self.ref))
+            self.wake()
+
+    def _start_timed_out(self, life: int) -> None:
+        if self.life != life or self.is_ready:
+            return
+        if self.phase in (Phase.STARTING, Phase.RUNNING):
+            self.kill(Crashed(TimeoutError("the start took longer than start_timeout_s")))
+
+    def _limit_start(self) -> None:
+        """Bound a start that does not finish at once."""
+        life = self.life
+        limit_s = self.system.clock.now_s() + self.spec.start_timeout_s
+        self.system.clock.call_at(limit_s, lambda: self._start_timed_out(life))
+
+    # --- a life: handling ------------------------------------------------------------------------
+
+    def _expired(self, envelope: Envelope) -> bool:
+        """Skip what nobody waits for any more."""
+        reply_to = envelope.reply_to
+        if reply_to is not None and reply_to.is_done:
+            self.system.dead_letters.record(Loss.EXPIRED, self.name, envelope.message)
+            return True
+        return False
+
+    def _handled(self, envelope: Envelope, result: object) -> None:
+        """Answer the asker, if there is one and the handler did not take that on itself."""
+        self.in_hand = None
+        if self.system.interceptors:
+            self._intercept_received(envelope, None)
+        reply_to = envelope.reply_to
+        if reply_to is not None and not envelope.is_deferred and not reply_to.resolve(result):
+            self.system.dead_letters.record(Loss.LATE_REPLY, self.name, result)
+        if self._is_probing and self._probe_taken:
+            self._probe_taken = False
+            if self.parent is not None:
+                self.parent.signal(ChildSucceeded(self.ref))
+        if self._pending_exit is not None:
+            self.end(self._pending_exit)
+
+    def _failed(self, envelope: Envelope | None, error: BaseException) -> None:
+        """A handler raised: decide what that means, and do it."""
+        self.in_hand = None
+        if envelope is not None and self.system.interceptors:
+            self._intercept_received(envelope, error)
+        if isinstance(error, KeyboardInterrupt):
+            self.system.interrupted()
+        if isinstance(self._pending_exit, Killed):
+            self.end(self._pending_exit)
+            return
+        directive = self._decide(envelope, error)
+        if directive is Directive.ISOLATE:
+            assert envelope is not None, "only an error in a handler can be isolated"
+            if envelope.reply_to is not None:
+                envelope.reply_to.resolve(None, error)
+            self._probe_taken = False
+            if self.parent is not None:
+                self.parent.signal(ChildFaltered(self.ref, error))
+            if self._pending_exit is not None:
+                self.end(self._pending_exit)
+            return
+        if directive is Directive.STOP:
+            self.restart_wish = Restart.TEMPORARY
+        self._is_escalating = directive is Directive.ESCALATE
+        if envelope is not None:
+            self._poison(envelope, error)
+        self.end(Crashed(error))
+
+    def _decide(self, envelope: Envelope | None, error: BaseException) -> Directive:
+        for kind, directive in self.spec.deciders:
+            if isinstance(error, kind):
+                return directive
+        answers: tuple[type[BaseException], ...] = self.actor_class.answers
+        if envelope is not None and envelope.reply_to is not None and isinstance(error, answers):
+            return Directive.ISOLATE
+        return Directive.RESTART
+
+    def _poison(self, envelope: Envelope, error: BaseException) -> None:
+        """The message in hand at a crash: again for the next life, or quarantined."""
+        envelope.crashes += 1
+        will_live = self.restart_wish is not Restart.TEMPORARY and self.parent is not None
+        if will_live and envelope.crashes <= self.spec.redeliveries_max:
+            self.requeue([envelope])
+            return
+        name = type(envelope.message).__name__
+        self.system.dead_letters.record(Loss.POISON, self.name, envelope.message)
+        if envelope.reply_to is not None:
+            repeated = self.spec.redeliveries_max > 0
+            refusal = MessagePoisoned(f"{name} crashed {self.name} {envelope.crashes} times")
+            envelope.reply_to.resolve(None, refusal if repeated else error)
+        if envelope.sender is not None and not envelope.sender.is_closed:
+            envelope.sender.signal(Poisoned(self.ref, name))
+
+    def _take_signal(self, signal: Signal) -> bool:
+        """Act on a signal the runtime answers for the actor. False: the actor hears it."""
+        behaviour = self.behaviour
+        if isinstance(signal, Shutdown):
+            if behaviour is not None and behaviour.handles_shutdown:
+                return False
+            self.end(STOPPED)
+            return True
+        if isinstance(signal, Poisoned):
+            if behaviour is not None:
+                behaviour.on_poisoned(signal)
+            return True
+        if isinstance(signal, TimerFired):
+            if self.timers is not None:
+                self.timers.pop(signal.key, None)
+            return False
+        return False
+
+    # --- a life: end -----------------------------------------------------------------------------
+
+    def end(self, reason: ExitReason) -> None:
+        """End this life with the hooks that belong to the reason; then the parent's word."""
+        if self.phase in (Phase.WAITING, Phase.CLOSED):
+            return
+        reason = self._run_hooks(reason)
+        self._finish(reason)
+
+    def _run_hooks(self, reason: ExitReason) -> ExitReason:
+        """Call on_stop or on_failure; an error in a hook turns the end into a crash."""
+        behaviour = self.behaviour
+        if behaviour is None or self.phase is not Phase.RUNNING:
+            return reason
+        token = current.set(self)
+        try:
+            if isinstance(reason, Crashed):
+                error = reason.error
+                behaviour.on_failure(type(error), error, error.__traceback__)
+            elif not isinstance(reason, Killed):
+                behaviour.on_stop()
+        except BaseException as error:  # noqa: BLE001 - the kernel's own boundary: a hook's bug
+            self.system.hook_failed(self, error)
+            if not isinstance(reason, Crashed):
+                reason = Crashed(error)
+        finally:
+            current.reset(token)
+        return reason
+
+    def _finish(self, reason: ExitReason) -> None:
+        """Let go of the life that ended and ask the parent, or close."""
+        if self.phase in (Phase.WAITING, Phase.CLOSED):
+            return
+        self.in_hand = None
+        self._paused = None
+        if self._kill_timer is not None:
+            self._kill_timer.cancel()
+            self._kill_timer = None
+        self._let_go()
+        self.system.life_ended(self, reason)
+        parent = self.parent
+        if parent is not None and not parent.is_closed and self._is_wanted_again(reason):
+            self.phase = Phase.WAITING
+            self.is_sealed = False
+            parent.signal(ChildExited(self.ref, reason, True, self._is_escalating))
+            return
+        self.close(reason)
+
+    def _is_wanted_again(self, reason: ExitReason) -> bool:
+        if self.restart_wish is Restart.PERMANENT:
+            return True
+        if self.keeps_place and self.restart_wish is Restart.TRANSIENT:
+            return True
+        return self.restart_wish is Restart.TRANSIENT and is_abnormal(reason)
+
+    def _let_go(self) -> None:
+        """Free what the behaviour holds, and everything that is tied to its life."""
+        behaviour, self.behaviour = self.behaviour, None
+        if self.timers is not None:
+            timers, self.timers = self.timers, None
+            for timer in timers.values():
+                timer.cancel()
+        if self.pipes is not None:
+            pipes, self.pipes = self.pipes, None
+            for pipe in pipes:
+                pipe.cancel()
+        if self.stash is not None:
+            stashed, self.stash = self.stash, None
+            self.requeue(stashed)
+        if self.children is not None:
+            children, self.children = self.children, None
+            for child in reversed(list(children.values())):
+                # An orphan: whoever takes this cell's place must not hear of it.
+                child.parent = None
+                self.system.forget(child)
+                child.kill()
+        if behaviour is not None:
+            try:
+                behaviour.release()
+            except Exception as error:  # noqa: BLE001 - the kernel's own boundary: a hook's bug
+                self.system.hook_failed(self, error)
+
+    def close(self, reason: ExitReason) -> None:
+        """End for good: refuse the mail, tell watchers, links and the parent, once each."""
+        if self.phase is Phase.CLOSED:
+            return
+        was_waiting = self.phase is Phase.WAITING
+        self.phase = Phase.CLOSED
+        self.is_sealed = True
+        self._held_until_s = None
+        while self.queue:
+            self.refuse(Loss.CLOSED, self._pop())
+        self.signals = None
+        self.system.forget(self)
+        self._tell_watchers(reason)
+        parent = self.parent
+        if parent is not None:
+            if parent.children is not None:
+                parent.children.pop(self.number, None)
+            if not was_waiting:
+                parent.signal(ChildExited(self.ref, reason, False, self._is_escalating))
+        self._break_links(reason)
+        while self._offers:
+            self._offers.popleft()()
+
+    def _tell_watchers(self, reason: ExitReason) -> None:
+        if self._watchers is not None:
+            watchers, self._watchers = self._watchers, None
+            terminated = Terminated(self.ref, reason)
+            for notify in watchers.values():
+                notify(terminated)
+        if self._closed_callbacks is not None:
+            callbacks, self._closed_callbacks = self._closed_callbacks, None
+            for callback in callbacks:
+                callback()
+
+    def _break_links(self, reason: ExitReason) -> None:
+        if self.links is None:
+            return
+        links, self.links = self.links, None
+        for other in links.values():
+            if other.links is not None:
+                other.links.pop(self.number, None)
+            other.link_broke(self.ref, reason)
+
+    def link_broke(self, ref: ActorRef[Any], reason: ExitReason) -> None:
+        """A linked actor has ended: hear of it, or end the same way (OTP links)."""
+        if self.actor_class.traps_exits:
+            self.signal(LinkBroken(ref, reason))
+        elif not isinstance(reason, Normal):
+            self.kill(reason)
+
+    # --- ending, from outside --------------------------------------------------------------------
+
+    def exit(self, reason: ExitReason = NORMAL) -> None:
+        """End after the handler under way; called by the actor itself."""
+        self._pending_exit = reason
+        if not self.is_executing and self.phase is Phase.RUNNING:
+            self.end(reason)
+
+    def shut_down(self, deadline_s: float) -> None:
+        """Send `Shutdown`, and kill at the deadline what has not ended by then."""
+        if self.phase is Phase.WAITING:
+            self.close(STOPPED)
+            return
+        if self.phase is Phase.CLOSED:
+            return
+        clock = self.system.clock
+        if deadline_s <= clock.now_s():
+            self.kill()
+            return
+        if self._kill_timer is None:
+            self._kill_timer = clock.call_at(deadline_s, self.kill)
+        self.signal(Shutdown(deadline_s))
+
+    def kill(self, reason: ExitReason = KILLED) -> None:
+        """End now. A handler that awaits is cancelled, and abandoned if it ignores that."""
+        if self.phase is Phase.CLOSED:
+            return
+        if self.phase is Phase.WAITING:
+            self.close(reason)
+            return
+        self._pending_exit = reason
+        if self._cancel_handler():
+            life = self.life
+            at_s = self.system.clock.now_s() + KILL_GRACE_S
+            self.system.clock.call_at(at_s, lambda: self._give_up_on(life, reason))
+        elif self.in_hand is None or self._paused is not None:
+            self._finish(reason)
+
+    def _give_up_on(self, life: int, reason: ExitReason) -> None:
+        if self.life == life and self.phase in (Phase.RUNNING, Phase.STARTING):
+            self.system.zombies += 1
+            self._abandon_handler()
+            self._finish(reason)
+
+    # --- what the parent decides about a cell that waits -----------------------------------------
+
+    def restart(self, *, as_probe: bool = False) -> None:
+        """Begin a new life with the same ref and the queued mail.
+
+        Raises:
+            Exception: the new life could not start; the cell goes on waiting.
+        """
+        assert self.phase is Phase.WAITING, "only a cell that waits can be restarted"
+        self._is_escalating = False
+        self._held_until_s = None
+        self._is_probing, self._probe_taken = as_probe, bool(as_probe and self.queue)
+        try:
+            self.start_life()
+        except BaseException:
+            self.phase = Phase.WAITING
+            raise
+
+    def hold(self, until_s: float) -> None:
+        """Refuse everything at once until `until_s`; what is queued is refused too.
+
+        A cell that waits stays so; one that runs keeps its state and its handler in hand.
+        """
+        self._held_until_s = until_s
+        self._is_probing = False
+        while self.queue:
+            self.refuse(Loss.HELD, self._pop())
+
+    def begin_probing(self) -> None:
+        """The hold of a running cell is over: take one message at a time until `end_probing`."""
+        self._held_until_s = None
+        self._is_probing, self._probe_taken = True, False
+
+    def end_probing(self) -> None:
+        """The breaker is closed again: take mail as usual."""
+        self._is_probing = self._probe_taken = False
+
+    # --- watching --------------------------------------------------------------------------------
+
+    def watch(self, key: object, notify: Callable[[Terminated], None]) -> None:
+        """Call `notify` once when this cell has ended for good; at once if it has."""
+        if self.phase is Phase.CLOSED:
+            notify(Terminated(self.ref, NO_PROC))
+        elif self._watchers is None:
+            self._watchers = {key: notify}
+        else:
+            self._watchers[key] = notify
+
+    def unwatch(self, key: object) -> None:
+        """Forget a watcher; harmless when it is gone."""
+        if self._watchers is not None:
+            self._watchers.pop(key, None)
+
+    def on_closed(self, callback: Callable[[], object]) -> None:
+        """Call `callback` when this cell has ended for good."""
+        if self._closed_callbacks is None:
+            self._closed_callbacks = [callback]
+        else:
+            self._closed_callbacks.append(callback)
+
+    # --- Pykka's inbox protocol ------------------------------------------------------------------
+
+    def put(self, envelope: Any) -> None:
+        """Queue a Pykka envelope (what Pykka's own code does with `actor_inbox`)."""
+        self.post(envelope.message)
+
+    def empty(self) -> bool:
+        """Whether no message waits."""
+        return not self.queue
+
+
+def _weight(envelope: Envelope) -> int:
+    return int(getattr(envelope.message, "size_bytes", 0))

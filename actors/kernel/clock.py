@@ -1,0 +1,47 @@
+"""Time, as the runtime sees it: the one place that reads a clock."""
+
+from __future__ import annotations
+
+import asyncio
+import time  # This module is where time comes in
+from collections.abc import Callable
+from typing import Protocol
+
+
+class Timer(Protocol):
+    """A planned callback that can still be called off."""
+
+    def cancel(self) -> None:
+        """Call it off; harmless after it has run."""
+
+
+class Clock(Protocol):
+    """Monotonic time, wall time and timers.
+
+    Every timer, deadline and backoff of the runtime goes through here, so that a test
+    (`ManualClock`) or a simulation (`SimLoop`) owns time completely.
+    """
+
+    def now_s(self) -> float:
+        """Monotonic seconds; only differences mean anything."""
+
+    def wall_s(self) -> float:
+        """Seconds since 1970, UTC; may jump."""
+
+    def call_at(self, when_s: float, callback: Callable[[], object]) -> Timer:
+        """Run `callback` on the loop's thread once `now_s()` has reached `when_s`."""
+
+
+class LoopClock:
+    """The clock of an event loop: real on a real loop, virtual on a `SimLoop`."""
+
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, wall_s: Callable[[], float] = time.time
+    ) -> None:
+        self.now_s = loop.time
+        self.wall_s = wall_s
+        self._call_at = loop.call_at
+
+    def call_at(self, when_s: float, callback: Callable[[], object]) -> Timer:
+        """See `Clock.call_at`."""
+        return self._call_at(when_s, callback)

@@ -1,0 +1,41 @@
+"""A message on its way: what the runtime knows about it besides its content."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from actors.kernel.cell import Cell
+    from actors.kernel.future import AskFuture
+
+
+class Envelope:
+    """One queued message. Mutable, and touched by the loop's thread alone.
+
+    Attributes:
+        message: the content.
+        reply_to: the future of an ask, or None.
+        deadline_s: after this instant nobody wants it handled; None for a tell.
+        sender: the cell whose handler sent it, or None for code outside actors.
+        trace: an id that follows the message through the system, or None.
+        crashes: how many lives ended with it in hand.
+        is_deferred: its handler has taken the reply into its own hands.
+    """
+
+    __slots__ = ("crashes", "deadline_s", "is_deferred", "message", "reply_to", "sender", "trace")
+
+    def __init__(
+        self,
+        message: object,
+        reply_to: AskFuture | None = None,
+        deadline_s: float | None = None,
+        sender: Cell | None = None,
+        trace: str | None = None,
+    ) -> None:
+        self.message = message
+        self.reply_to = reply_to
+        self.deadline_s = deadline_s
+        self.sender = sender
+        self.trace = trace
+        self.crashes = 0
+        self.is_deferred = False
