@@ -1,0 +1,1 @@
+"""The shipped test kit: manual time, probes, and the seeded simulation loop."""
