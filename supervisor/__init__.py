@@ -1,0 +1,1 @@
+"""Who keeps it running. Generic: names no chat actor."""

@@ -1,0 +1,36 @@
+"""How long to wait before the next attempt. Pure: chance comes in as a number."""
+
+from __future__ import annotations
+
+import math
+
+from actors.kernel.child_spec import Backoff
+
+__all__ = ["Backoff", "delay_s"]
+
+
+def delay_s(backoff: Backoff, *, failures: int, chance: float, floor_s: float | None) -> float:
+    """Return the seconds to wait before attempt number `failures + 1`.
+
+    Args:
+        backoff: bounds, growth and jitter.
+        failures: failures in a row, 1 for the first.
+        chance: a number between 0 and 1; 1 takes the whole jitter off.
+        floor_s: what the failure itself asked for (`Retry-After`), or None. It is honoured up
+            to `backoff.floor_max_s` and is never shortened by jitter.
+
+    Source: Akka `BackoffSupervisor`; "equal jitter" of Brooker, Exponential Backoff And Jitter.
+    """
+    assert failures >= 1, "a delay follows a failure"
+    if backoff.min_s == 0:
+        grown_s = 0.0
+    else:
+        # In logarithms, because 2 ** 2000 overflows and no restart count is too large here.
+        steps_max = (
+            math.log(backoff.max_s / backoff.min_s, backoff.factor) if (backoff.factor > 1) else 0.0
+        )
+        grown_s = min(backoff.max_s, backoff.min_s * backoff.factor ** min(failures - 1, steps_max))
+    jittered_s = grown_s * (1.0 - backoff.jitter * chance)
+    if floor_s is None or not math.isfinite(floor_s):
+        return jittered_s
+    return max(jittered_s, min(max(floor_s, 0.0), backoff.floor_max_s))

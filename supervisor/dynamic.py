@@ -1,0 +1,200 @@
+"""Starts children on demand and keeps each by its own spec (Elixir `DynamicSupervisor`).
+
+Lifetime   as its own `ChildSpec` says.
+Receives   StartChild   start one, unless `children_max` live already
+           StopChild    shut one down and forget it
+           ListChildren who lives
+           ChildStarted, ChildExited   from the runtime
+           Shutdown     stop all children at once, then end
+           RestartDue   a note to itself: a backoff is over
+Sends      StartedChild, StartRefused, Children
+
+Every step costs the same however many children there are. Children do not know each other, so
+one_for_one is the only strategy.
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias, assert_never
+
+from actors.kernel.child_spec import (
+    Children,
+    Intensity,
+    ListChildren,
+    RestartDue,
+    StartChild,
+    StartedChild,
+    StartRefused,
+    StopChild,
+    Then,
+)
+from actors.kernel.errors import SpawnFailed
+from actors.kernel.parent import ParentActor
+from actors.kernel.ref import ActorRef
+from actors.kernel.signals import (
+    STOPPED,
+    ChildExited,
+    ChildFaltered,
+    ChildStarted,
+    ChildSucceeded,
+    Crashed,
+    ExitReason,
+    Shutdown,
+)
+from supervisor.errors import ChildFailed, RestartLimitReached
+from supervisor.kept import Again, Budget, BudgetSpent, Kept, Stand
+from supervisor.static import DEFAULT_INTENSITY
+
+DynamicMessage: TypeAlias = (
+    StartChild
+    | StopChild
+    | ListChildren
+    | ChildStarted
+    | ChildExited
+    | ChildFaltered
+    | ChildSucceeded
+    | Shutdown
+    | RestartDue
+)
+
+
+class DynamicSupervisor(ParentActor[DynamicMessage]):
+    """See the module docstring.
+
+    Args:
+        children_max: how many children may live at once; one more is refused.
+        intensity: restarts that this supervisor bears before it fails itself.
+    """
+
+    handles_shutdown = True
+
+    def __init__(self, *, children_max: int, intensity: Intensity = DEFAULT_INTENSITY) -> None:
+        self._children_max = children_max
+        self._budget = Budget(intensity)
+        self._kept: dict[ActorRef[Any], Kept] = {}
+        self._ending: ExitReason | None = None
+
+    def receive(self, message: DynamicMessage) -> None:
+        """See the module docstring."""
+        match message:
+            case StartChild():
+                self._on_start_child(message)
+            case ChildExited():
+                self._on_exited(message)
+            case ChildStarted(ref=ref):
+                if (kept := self._kept.get(ref)) is not None:
+                    kept.stand, kept.up_since_s = Stand.UP, self._now_s()
+            case StopChild(ref=ref):
+                if (kept := self._kept.get(ref)) is not None:
+                    self._stop_child(kept, self._now_s() + kept.spec.shutdown_s)
+            case ListChildren(reply_to=reply_to):
+                reply_to.offer(Children(refs=tuple(self._kept)))
+            case RestartDue(ref=ref):
+                self._restart(ref)
+            case Shutdown(deadline_s=deadline_s):
+                self._end_with(STOPPED, deadline_s)
+            case ChildFaltered() | ChildSucceeded():
+                pass  # Breakers of children on demand are kept by key, in the gate.
+            case _:
+                assert_never(message)
+
+    def _on_start_child(self, message: StartChild) -> None:
+        reply_to, token = message.reply_to, message.token
+        if self._ending is not None or len(self._kept) >= self._children_max:
+            reason = "stopping" if self._ending is not None else "full"
+            if reply_to is not None:
+                reply_to.offer(StartRefused(reason=reason, token=token))
+            return
+        kept = Kept(message.spec)
+        try:
+            ref = kept.ref = self.spawn(message.spec)
+        except SpawnFailed as error:
+            if reply_to is not None:
+                refused = StartRefused(reason="did not start", error=error, token=token)
+                reply_to.offer(refused)
+            return
+        self._kept[ref] = kept
+        kept.stand = Stand.UP if self.is_ready(ref) else Stand.STARTING
+        kept.up_since_s = self._now_s()
+        if reply_to is not None:
+            if message.monitor:
+                ref.cell.watch(reply_to.cell, reply_to.cell.signal)
+            reply_to.offer(StartedChild(ref=ref, token=token))
+
+    def _on_exited(self, exited: ChildExited) -> None:
+        kept = self._kept.get(exited.ref)
+        if kept is None:
+            return
+        was_asked = kept.stand is Stand.STOPPING
+        if exited.escalates and self._ending is None:
+            self._close(exited.ref, exited.reason)
+            self._end_with(Crashed(ChildFailed(kept.name)), self._now_s())
+        elif not exited.is_waiting or was_asked or self._ending is not None:
+            self._close(exited.ref, exited.reason)
+        else:
+            kept.stand = Stand.DOWN
+            self._failed(kept, exited.ref, exited.reason)
+        self._check_end()
+
+    def _failed(self, kept: Kept, ref: ActorRef[Any], reason: ExitReason) -> None:
+        verdict = kept.judge(
+            reason,
+            now_s=self._now_s(),
+            budget=self._budget,
+            chance=lambda: self.system.entropy.uniform(0.0, 1.0),
+        )
+        match verdict:
+            case Again(delay_s=delay_s):
+                if delay_s > 0:
+                    self.start_timer(ref, RestartDue(ref=ref), delay_s)
+                else:
+                    self._restart(ref)
+            case BudgetSpent():
+                self._close(ref, reason)
+                self._end_with(Crashed(RestartLimitReached(kept.name)), self._now_s())
+            case _:
+                self._close(ref, reason)
+                if kept.spec.policy.then is Then.ESCALATE:
+                    self._end_with(Crashed(RestartLimitReached(kept.name)), self._now_s())
+
+    def _restart(self, ref: ActorRef[Any]) -> None:
+        kept = self._kept.get(ref)
+        if kept is None or kept.stand is not Stand.DOWN or self._ending is not None:
+            return
+        try:
+            self.restart_child(ref)
+        except Exception as error:  # noqa: BLE001 - any start may fail: it counts like a crash
+            self._failed(kept, ref, Crashed(error))
+            return
+        kept.restarts += 1
+        kept.stand = Stand.UP if self.is_ready(ref) else Stand.STARTING
+        kept.up_since_s = self._now_s()
+
+    def _stop_child(self, kept: Kept, deadline_s: float) -> None:
+        assert kept.ref is not None, "every child on demand was started"
+        was_down = kept.stand is Stand.DOWN
+        kept.stand = Stand.STOPPING
+        if was_down:
+            self._close(kept.ref, STOPPED)
+        elif self.is_alive(kept.ref):
+            self.shut_down_child(kept.ref, deadline_s)
+
+    def _close(self, ref: ActorRef[Any], reason: ExitReason) -> None:
+        self._kept.pop(ref, None)
+        self.cancel_timer(ref)
+        self.close_child(ref, reason)
+
+    def _end_with(self, reason: ExitReason, deadline_s: float) -> None:
+        if self._ending is not None:
+            return
+        self._ending = reason
+        for kept in tuple(self._kept.values()):
+            self._stop_child(kept, min(deadline_s, self._now_s() + kept.spec.shutdown_s))
+        self._check_end()
+
+    def _check_end(self) -> None:
+        if self._ending is not None and not self._kept:
+            self.exit(self._ending)
+
+    def _now_s(self) -> float:
+        return self.system.clock.now_s()

@@ -1,0 +1,404 @@
+"""Keeps an ordered set of children alive (OTP `supervisor`).
+
+Lifetime   as its own `ChildSpec` says.
+Receives   ChildStarted, ChildExited, ChildFaltered, ChildSucceeded   from the runtime
+           Shutdown     stop the children in reverse order, then end
+           StartChild   add a child at the end of the order
+           StopChild    shut one child down and forget it
+           ListChildren who lives
+           RestartDue   a note to itself: a backoff or a hold is over
+Sends      StartedChild, StartRefused, Children
+
+What is to be done is never remembered as a plan: after each event `_reconcile` looks at where
+every child stands and takes the next step. A failure in the middle of another restart therefore
+cannot be lost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, TypeAlias, assert_never
+
+from actors.kernel.child_spec import (
+    Children,
+    ChildSpec,
+    Intensity,
+    ListChildren,
+    Restart,
+    RestartDue,
+    StartChild,
+    StartedChild,
+    StartRefused,
+    StopChild,
+    Then,
+)
+from actors.kernel.errors import SpawnFailed
+from actors.kernel.executors import LATER
+from actors.kernel.parent import ParentActor
+from actors.kernel.ref import ActorRef
+from actors.kernel.signals import (
+    STOPPED,
+    ChildExited,
+    ChildFaltered,
+    ChildStarted,
+    ChildSucceeded,
+    Crashed,
+    ExitReason,
+    Shutdown,
+)
+from supervisor import breaker
+from supervisor.errors import ChildFailed, RestartLimitReached
+from supervisor.kept import Again, Budget, BudgetSpent, Kept, Stand, floor_of, is_counted
+from supervisor.strategy import AutoShutdown, Strategy, concerned, ends_supervisor
+
+SupervisorMessage: TypeAlias = (
+    ChildStarted
+    | ChildExited
+    | ChildFaltered
+    | ChildSucceeded
+    | Shutdown
+    | StartChild
+    | StopChild
+    | ListChildren
+    | RestartDue
+)
+
+DEFAULT_INTENSITY = Intensity(restarts_max=3, window_s=5.0)
+
+# The most children that one static supervisor keeps, those added later included.
+CHILDREN_MAX = 1000
+
+
+class Supervisor(ParentActor[SupervisorMessage]):
+    """See the module docstring.
+
+    Args:
+        children: in start order; names, where given, are unique.
+        strategy: whom the failure of one child concerns.
+        intensity: restarts that this supervisor bears before it fails itself.
+        auto_shutdown: whether the end of significant children ends it.
+    """
+
+    handles_shutdown = True
+
+    def __init__(
+        self,
+        children: Sequence[ChildSpec[Any]] = (),
+        *,
+        strategy: Strategy = Strategy.ONE_FOR_ONE,
+        intensity: Intensity = DEFAULT_INTENSITY,
+        auto_shutdown: AutoShutdown = AutoShutdown.NEVER,
+    ) -> None:
+        self._kept = [Kept(spec) for spec in children]
+        self._strategy = strategy
+        self._budget = Budget(intensity)
+        self._auto_shutdown = auto_shutdown
+        self._is_booting = True
+        self._ending: ExitReason | None = None
+        self._deadline_s: float | None = None
+
+    # --- start -----------------------------------------------------------------------------------
+
+    def on_start(self) -> object:  # type: ignore[override]  # may be LATER
+        """Start the children in order; the start is complete when the last one is.
+
+        Raises:
+            SpawnFailed: a child did not start; those started before it are stopped.
+        """
+        self._reconcile()
+        return LATER if self._is_booting else None
+
+    # --- messages --------------------------------------------------------------------------------
+
+    def receive(self, message: SupervisorMessage) -> None:
+        """See the module docstring."""
+        match message:
+            case ChildStarted(ref=ref):
+                self._on_started(ref)
+            case ChildExited():
+                self._on_exited(message)
+            case ChildFaltered(ref=ref, error=error):
+                self._on_faltered(ref, error)
+            case ChildSucceeded(ref=ref):
+                self._on_succeeded(ref)
+            case Shutdown(deadline_s=deadline_s):
+                self._deadline_s = deadline_s
+                self._end_with(STOPPED)
+            case StartChild():
+                self._on_start_child(message)
+            case StopChild(ref=ref):
+                self._on_stop_child(ref)
+            case ListChildren(reply_to=reply_to):
+                live = (k.ref for k in self._kept if k.stand is Stand.UP and k.ref is not None)
+                reply_to.offer(Children(refs=tuple(live)))
+            case RestartDue(ref=ref):
+                self._on_due(ref)
+            case _:
+                assert_never(message)
+
+    def _on_started(self, ref: ActorRef[Any]) -> None:
+        kept = self._find(ref)
+        if kept is not None and kept.stand is Stand.STARTING:
+            self._is_up(kept)
+            self._reconcile()
+
+    def _on_exited(self, exited: ChildExited) -> None:
+        kept = self._find(exited.ref)
+        if kept is None or kept.stand in (Stand.GONE, Stand.HELD, Stand.DOWN):
+            return
+        was_asked = kept.stand is Stand.STOPPING
+        failed_start = self._is_booting and kept.stand is Stand.STARTING
+        kept.stand = Stand.DOWN if exited.is_waiting else Stand.GONE
+        if self._ending is not None:
+            self._close(kept, exited.reason)
+        elif failed_start or exited.escalates:
+            self._end_with(Crashed(ChildFailed(kept.name)))
+        elif was_asked and not (kept.comes_back and exited.is_waiting):
+            self._close(kept, exited.reason)
+        elif was_asked:
+            # It was stopped for a sibling's sake and comes back with it.
+            kept.due_s = max(kept.due_s, self._now_s())
+        elif kept.stand is Stand.DOWN:
+            self._failed(kept, exited.reason)
+        else:
+            self._forget(kept, exited.reason)
+        self._reconcile()
+
+    def _on_start_child(self, message: StartChild) -> None:
+        reply_to, token = message.reply_to, message.token
+        if self._ending is not None or len(self._kept) >= CHILDREN_MAX:
+            reason = "stopping" if self._ending is not None else "full"
+            if reply_to is not None:
+                reply_to.offer(StartRefused(reason=reason, token=token))
+            return
+        kept = Kept(message.spec)
+        try:
+            self._start(kept)
+        except SpawnFailed as error:
+            if reply_to is not None:
+                refused = StartRefused(reason="did not start", error=error, token=token)
+                reply_to.offer(refused)
+            return
+        self._kept.append(kept)
+        assert kept.ref is not None, "a started child has a ref"
+        if reply_to is not None:
+            if message.monitor:
+                kept.ref.cell.watch(reply_to.cell, reply_to.cell.signal)
+            reply_to.offer(StartedChild(ref=kept.ref, token=token))
+
+    def _on_stop_child(self, ref: ActorRef[Any]) -> None:
+        kept = self._find(ref)
+        if kept is not None and kept.stand is not Stand.GONE:
+            kept.comes_back = False
+            self._stop_child(kept)
+            self._reconcile()
+
+    def _on_due(self, ref: ActorRef[Any]) -> None:
+        kept = self._find(ref)
+        if kept is not None and kept.stand is Stand.HELD:
+            self._probe(kept)
+        self._reconcile()
+
+    # --- breakers --------------------------------------------------------------------------------
+
+    def _on_faltered(self, ref: ActorRef[Any], error: BaseException) -> None:
+        """A child survived an error: its policy may hold it all the same."""
+        kept = self._find(ref)
+        if kept is None or kept.stand is not Stand.UP or kept.spec.policy.then is not Then.HOLD:
+            return
+        if not isinstance(error, kept.spec.policy.counts):
+            return
+        kept.record_failure(self._now_s(), floor_of(Crashed(error)))
+        if isinstance(kept.breaker, breaker.Open):
+            self._hold(kept, kept.breaker.until_s)
+
+    def _on_succeeded(self, ref: ActorRef[Any]) -> None:
+        kept = self._find(ref)
+        if kept is None or not isinstance(kept.breaker, breaker.HalfOpen):
+            return
+        kept.breaker = breaker.succeeded(kept.breaker, policy=kept.spec.policy)
+        if isinstance(kept.breaker, breaker.Closed):
+            kept.history_s, kept.failures = (), 0
+            self.end_probing(ref)
+
+    def _hold(self, kept: Kept, until_s: float) -> None:
+        assert kept.ref is not None, "only a child that was started can be held"
+        kept.breaker = breaker.Open(until_s)
+        kept.stand = Stand.HELD
+        self.hold_child(kept.ref, until_s)
+        self._remind(kept, until_s)
+
+    def _probe(self, kept: Kept) -> None:
+        assert kept.ref is not None, "only a child that was started can be held"
+        kept.breaker = breaker.HalfOpen(is_probing=False)
+        if self.is_alive(kept.ref):
+            self.begin_probing(kept.ref)
+            kept.stand = Stand.UP
+        else:
+            kept.stand, kept.due_s = Stand.DOWN, self._now_s()
+
+    # --- failures --------------------------------------------------------------------------------
+
+    def _failed(self, kept: Kept, reason: ExitReason) -> None:
+        """A child that wants to live has ended: again, or what its policy says."""
+        verdict = kept.judge(reason, now_s=self._now_s(), budget=self._budget, chance=self._chance)
+        match verdict:
+            case Again(delay_s=delay_s):
+                self._restart_later(kept, self._now_s() + delay_s)
+            case BudgetSpent():
+                self._end_with(Crashed(RestartLimitReached(kept.name)))
+            case _:
+                self._give_up(kept, reason)
+
+    def _restart_later(self, kept: Kept, due_s: float) -> None:
+        """Stop the siblings concerned; all of them start again, in order, when it is due."""
+        for other in concerned(self._strategy, self._kept, kept):
+            if other is not kept:
+                if other.stand in (Stand.UP, Stand.STARTING):
+                    other.stand, other.comes_back = Stand.TO_STOP, True
+                elif other.stand is not Stand.DOWN:
+                    continue
+            other.due_s = max(other.due_s, due_s)
+        if due_s > self._now_s():
+            self._remind(kept, due_s)
+
+    def _give_up(self, kept: Kept, reason: ExitReason) -> None:
+        match kept.spec.policy.then:
+            case Then.HOLD:
+                until_s = self._now_s() + kept.spec.policy.hold_s
+                if isinstance(kept.breaker, breaker.Open):
+                    until_s = max(until_s, kept.breaker.until_s)
+                self._hold(kept, until_s)
+            case Then.STOP:
+                self._forget(kept, reason)
+            case Then.ESCALATE:
+                # An error the policy does not list was never tried again; say which child.
+                counted = is_counted(kept.spec.policy, reason)
+                error = RestartLimitReached if counted else ChildFailed
+                self._end_with(Crashed(error(kept.name)))
+
+    def _forget(self, kept: Kept, reason: ExitReason) -> None:
+        """A child has ended for good; that may end the supervisor with it."""
+        self._close(kept, reason)
+        left = sum(1 for k in self._kept if k.spec.is_significant and k.stand is not Stand.GONE)
+        if ends_supervisor(
+            self._auto_shutdown,
+            is_significant=kept.spec.is_significant,
+            significant_left=left,
+        ):
+            self._end_with(reason)
+
+    def _close(self, kept: Kept, reason: ExitReason) -> None:
+        kept.stand = Stand.GONE
+        if kept.ref is not None:
+            self.close_child(kept.ref, reason)
+        if kept in self._kept and kept.spec.restart is Restart.TEMPORARY:
+            self._kept.remove(kept)
+
+    def _end_with(self, reason: ExitReason) -> None:
+        """Stop everything in reverse order, then end like this."""
+        if self._ending is None:
+            self._ending = reason
+        self._reconcile()
+
+    # --- the next step ---------------------------------------------------------------------------
+
+    def _reconcile(self) -> None:
+        if self._ending is not None:
+            self._stop_all()
+            return
+        if any(kept.stand in (Stand.STOPPING, Stand.TO_STOP) for kept in self._kept):
+            self._stop_next()
+            return
+        self._start_due()
+        if self._is_booting and all(k.stand in (Stand.UP, Stand.GONE) for k in self._kept):
+            self._is_booting = False
+            self.become_ready()
+
+    def _stop_all(self) -> None:
+        for kept in reversed(tuple(self._kept)):
+            if kept.stand is not Stand.GONE and self._stop_child(kept):
+                return
+        assert self._ending is not None, "only an end stops everything"
+        self.exit(self._ending)
+
+    def _stop_next(self) -> None:
+        """Stop the last of those that are to stop, unless one is stopping already."""
+        if all(kept.stand is not Stand.STOPPING for kept in self._kept):
+            self._stop_child([kept for kept in self._kept if kept.stand is Stand.TO_STOP][-1])
+
+    def _stop_child(self, kept: Kept) -> bool:
+        """Shut a child down, once. True: wait for its `ChildExited`; False: it is gone."""
+        if kept.stand is Stand.STOPPING:
+            return True
+        if kept.ref is None or (
+            kept.stand in (Stand.DOWN, Stand.HELD) and not self.is_alive(kept.ref)
+        ):
+            self._close(kept, STOPPED)
+            return False
+        kept.stand = Stand.STOPPING
+        if not self.is_alive(kept.ref):
+            # It ended by itself just now: its `ChildExited` is on the way.
+            return True
+        deadline_s = self._now_s() + kept.spec.shutdown_s
+        if self._deadline_s is not None:
+            deadline_s = min(deadline_s, self._deadline_s)
+        self.shut_down_child(kept.ref, deadline_s, keeps_place=kept.comes_back)
+        return True
+
+    def _start_due(self) -> None:
+        """Start what is down and due, in order; in a strategy of order, wait for each ack."""
+        in_order = self._is_booting or self._strategy is not Strategy.ONE_FOR_ONE
+        for kept in tuple(self._kept):
+            if kept.stand is Stand.STARTING and in_order:
+                return
+            if kept.stand is not Stand.DOWN:
+                continue
+            if kept.due_s > self._now_s():
+                if in_order:
+                    return
+                continue
+            try:
+                is_up = self._start(kept)
+            except Exception as error:
+                if self._is_booting:
+                    raise
+                self.actor_ref.offer(RestartDue(ref=self.actor_ref))
+                self._failed(kept, Crashed(error))
+                return
+            if in_order and not is_up:
+                return
+
+    def _start(self, kept: Kept) -> bool:
+        """Start or restart a child. False: `ChildStarted` will follow."""
+        if kept.ref is None:
+            kept.ref = self.spawn(kept.spec)
+        else:
+            kept.restarts += 1
+            is_probe = isinstance(kept.breaker, breaker.HalfOpen)
+            self.restart_child(kept.ref, as_probe=is_probe)
+        kept.stand = Stand.STARTING
+        kept.comes_back = False
+        if not self.is_ready(kept.ref):
+            return False
+        self._is_up(kept)
+        return True
+
+    def _is_up(self, kept: Kept) -> None:
+        kept.stand = Stand.UP
+        kept.up_since_s = self._now_s()
+
+    # --- small things ----------------------------------------------------------------------------
+
+    def _find(self, ref: ActorRef[Any]) -> Kept | None:
+        return next((kept for kept in self._kept if kept.ref is ref), None)
+
+    def _remind(self, kept: Kept, at_s: float) -> None:
+        assert kept.ref is not None, "a reminder is about a child"
+        self.start_timer(kept.ref, RestartDue(ref=kept.ref), at_s - self._now_s())
+
+    def _now_s(self) -> float:
+        return self.system.clock.now_s()
+
+    def _chance(self) -> float:
+        return self.system.entropy.uniform(0.0, 1.0)
