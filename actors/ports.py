@@ -1,0 +1,274 @@
+"""What the actors need from the world, and how the world may fail.
+
+A port is declared here and implemented in `bridge/`; the simulated implementation always counts
+as the second one. Errors carry facts, not prose: sentences for people are written at the doors.
+No text of an error holds a prompt, an answer or a secret; `detail` may, so it stays out of `str`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from actors.values import Catalog, ChatRequest, StreamEvent, StreamFailure, Usage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ErrorFacts:
+    """What is known about a failure at a port.
+
+    `detail` is the other side's own message. It may quote what the user wrote: show it to that
+    user, and to nobody else. `retry_after_s` is a floor in seconds for the next try, or None.
+    """
+
+    status: int | None = None
+    code: str = ""
+    error_type: str = ""
+    provider: str = ""
+    request_id: str = ""
+    retry_after_s: float | None = None
+    detail: str = field(default="", repr=False)
+
+
+class PortError(Exception):
+    """Weather: something outside failed in a way that was to be expected.
+
+    `transient` says whether the same call may succeed later.
+    """
+
+    transient = False
+
+    def __init__(self, facts: ErrorFacts | None = None) -> None:
+        self.facts = facts if facts is not None else ErrorFacts()
+        super().__init__()
+
+    @property
+    def retry_after_s(self) -> float | None:
+        """Floor in seconds for the next try, when the other side named one."""
+        return self.facts.retry_after_s
+
+    def __str__(self) -> str:
+        known = (("status", self.facts.status), ("code", self.facts.code))
+        return ", ".join(f"{name} {value}" for name, value in known if value)
+
+
+class ProviderError(PortError):
+    """The provider could not be reached, refused, or broke off."""
+
+
+class RateLimited(ProviderError):
+    """429 that a later try can cure."""
+
+    transient = True
+
+
+class QuotaExhausted(ProviderError):
+    """429 that no retry cures before its reset (FACTS: the daily free-model limit)."""
+
+
+class ProviderUnavailable(ProviderError):
+    """5xx, an overloaded or unreachable upstream behind the provider."""
+
+    transient = True
+
+
+class ProviderTimedOut(ProviderError):
+    """No headers, or no byte, within the time allowed; also a 408 or 504."""
+
+    transient = True
+
+
+class ConnectionFailed(ProviderError):
+    """Refused, reset before the answer, DNS or TLS failure."""
+
+    transient = True
+
+
+class StreamBroken(ProviderError):
+    """The stream ended, stalled or failed before its terminal event."""
+
+    transient = True
+
+
+class AuthRejected(ProviderError):
+    """401: the key is missing, wrong or revoked."""
+
+
+class CreditsExhausted(ProviderError):
+    """402: no balance for this request."""
+
+
+class BudgetInFlight(ProviderError):
+    """402 that passes when requests in flight have been billed."""
+
+    transient = True
+
+
+class AccessRefused(ProviderError):
+    """403: moderation, guardrail, region or key limit."""
+
+
+class RequestRejected(ProviderError):
+    """Another 4xx: the request itself is at fault."""
+
+
+class AnswerMalformed(ProviderError):
+    """The provider answered with something that is no answer: wrong type, empty, not JSON."""
+
+    transient = True
+
+
+class Secret:
+    """A string that never shows itself: not in `repr`, not in a log, not in an error."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def reveal(self) -> str:
+        """Return the text itself; call it where it is used and nowhere before."""
+        return self._value
+
+    def __repr__(self) -> str:
+        return "Secret(***)"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and other._value == self._value
+
+    def __hash__(self) -> int:
+        return hash(self._value)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """Where a request goes and how long each step may take, in seconds (None: no limit)."""
+
+    base_url: str
+    api_key: Secret
+    connect_timeout_s: float = 10.0
+    read_timeout_s: float = 300.0
+    total_timeout_s: float | None = None
+    referer: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderCall:
+    """One HTTP attempt, ready to send. `path` is relative to the base URL (`/responses`)."""
+
+    endpoint: Endpoint
+    path: str
+    body: bytes = field(repr=False)
+
+    @property
+    def size_bytes(self) -> int:
+        """What the call weighs in a mailbox."""
+        return len(self.body)
+
+
+class ProviderStream(Protocol):
+    """The answer of one attempt, as raw bytes."""
+
+    async def read(self) -> bytes:
+        """Return what is buffered, at least one byte; `b""` at the end of the body.
+
+        Raises:
+            ProviderError: the connection broke, stalled or ran out of time.
+        """
+
+    def finish(self) -> None:
+        """Give the connection back: what is left of a terminated body is not wanted."""
+
+    def abort(self) -> None:
+        """Close the connection at once. Harmless when it is closed already."""
+
+
+class Provider(Protocol):
+    """The provider's generation endpoint: one attempt per call, no retry, no breaker."""
+
+    async def open(self, call: ProviderCall) -> ProviderStream:
+        """Send the request and wait for the head of a 200 event stream.
+
+        Raises:
+            ProviderError: every other outcome, translated, with its facts.
+        """
+
+
+class StreamDecoder(Protocol):
+    """Bytes of one stream to events; keeps what a read left unfinished. Pure, no I/O."""
+
+    def feed(self, data: bytes) -> Sequence[StreamEvent]:
+        """Decode one socket read; deltas of a kind are joined."""
+
+    def finish(self) -> Sequence[StreamEvent]:
+        """Decode what is left at the end of the body."""
+
+
+class Codec(Protocol):
+    """House language to wire and back, for one endpoint. Pure."""
+
+    def encode(self, request: ChatRequest, endpoint: Endpoint) -> ProviderCall:
+        """Write the request body."""
+
+    def decoder(self) -> StreamDecoder:
+        """Return a fresh decoder for one attempt."""
+
+    def error(self, failure: StreamFailure) -> ProviderError:
+        """Translate what the provider reported inside a stream."""
+
+
+class CatalogSource(Protocol):
+    """Where the list of models comes from."""
+
+    async def fetch(self, endpoint: Endpoint) -> Catalog:
+        """Read the whole catalog once.
+
+        Raises:
+            ProviderError: not reachable, refused, empty, too large or not a catalog.
+        """
+
+
+class EventSink(Protocol):
+    """Where a chat's events are shown. It never waits; it says when it is full.
+
+    Implementations hold a hand-over bounded in bytes and render lazily.
+    """
+
+    def show(self, events: Sequence[StreamEvent]) -> bool:
+        """Take the events. False: full; stop sending until the callback of `when_room`."""
+
+    def when_room(self, callback: Callable[[], object]) -> None:
+        """Call `callback` once, on the loop, as soon as there is room again."""
+
+    def finish(self, ending: Ending) -> None:
+        """Close with the one terminal outcome. The second call is a bug."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Completed:
+    """The model said all it wanted (or all it was allowed: `incomplete_reason`)."""
+
+    usage: Usage | None = None
+    incomplete_reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failed:
+    """The answer ended with an error; what was shown before stays.
+
+    `error` is a `PortError` for weather, anything else is a bug of ours. `error_id` stands in
+    the log as well.
+    """
+
+    error: BaseException
+    error_id: str
+    shown: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cancelled:
+    """The user stopped it or went away."""
+
+
+Ending = Completed | Failed | Cancelled

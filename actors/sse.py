@@ -1,0 +1,173 @@
+"""Reads one attempt of one answer from the provider, while it holds credit.
+
+Lifetime   transient, killed at a stop. Every life is a new attempt: what it needs comes by
+           constructor. From the first visible output on it is temporary: nothing is re-posted.
+Parent     the chat's supervisor, whose restart policy for it is the retry (SPEC 83).
+
+Receives   OpenStream       from itself, at the start of each life
+           GrantCredit      the request has shown a read and has room for another
+Sends      StreamAdvanced   to the request: the events of one socket read
+           AttemptBroken    to the request: the stream failed after visible output
+
+Before visible output a failure at the port ends this life with the port's error, and the
+supervisor decides. A bug is not caught.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TypeAlias, assert_never
+
+from actors.conversation import end_of, has_output
+from actors.kernel.actor import LoopActor
+from actors.kernel.ref import ActorRef
+from actors.kernel.signals import Crashed
+from actors.ports import (
+    Codec,
+    ErrorFacts,
+    Provider,
+    ProviderCall,
+    ProviderError,
+    ProviderStream,
+    StreamBroken,
+)
+from actors.values import EndStatus, EventSkipped, StreamEnded, StreamEvent
+
+# Comments keep a connection alive for ever; this is how long they may stand for an answer.
+NO_EVENT_MAX_S = 900.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenStream:
+    """Send the request and read."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GrantCredit:
+    """So many more reads may be sent."""
+
+    reads: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamAdvanced:
+    """What one socket read said. `attempt` counts from 1."""
+
+    attempt: int
+    events: Sequence[StreamEvent] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptBroken:
+    """The stream failed after something had been shown; there is no other attempt."""
+
+    error: ProviderError
+
+
+SseMessage: TypeAlias = OpenStream | GrantCredit
+
+
+class SseActor(LoopActor[SseMessage]):
+    """See the module docstring.
+
+    Args:
+        provider: where the call goes.
+        codec: reads the stream.
+        call: what is sent, in every life the same.
+        listener: the request actor.
+        credit: reads that may be under way to the request at the start.
+    """
+
+    def __init__(
+        self,
+        provider: Provider,
+        codec: Codec,
+        call: ProviderCall,
+        listener: ActorRef[StreamAdvanced | AttemptBroken],
+        credit: int,
+    ) -> None:
+        self._provider = provider
+        self._codec = codec
+        self._decoder = codec.decoder()
+        self._call = call
+        self._listener = listener
+        self._credit = credit
+        self._stream: ProviderStream | None = None
+        self._has_output = False
+        self._last_event_s = 0.0
+
+    def on_start(self) -> None:
+        """Begin at once."""
+        self._last_event_s = self.system.clock.now_s()
+        self.actor_ref.tell(OpenStream())
+
+    async def receive(self, message: SseMessage) -> None:
+        """Open, then read as long as there is credit."""
+        match message:
+            case OpenStream():
+                pass
+            case GrantCredit(reads=reads):
+                self._credit += reads
+            case _:
+                assert_never(message)
+        try:
+            if self._stream is None:
+                self._stream = await self._provider.open(self._call)
+            await self._read_on(self._stream)
+        except ProviderError as error:  # Weather: before output the supervisor tries again.
+            if self._has_output:
+                self._listener.offer(AttemptBroken(error=error))
+                self.exit()
+            else:
+                self.exit(Crashed(error))
+
+    async def _read_on(self, stream: ProviderStream) -> None:
+        while self._credit > 0:
+            data = await stream.read()
+            events = self._decoder.feed(data) if data else self._decoder.finish()
+            self._check_life(events)
+            if events and self._hand_over(events):
+                # The adapter sees to the rest of the body, and keeps the connection if it can.
+                self._stream = None
+                stream.finish()
+                self.exit()
+                return
+            if not data:
+                raise StreamBroken(ErrorFacts(code="ended-without-terminal-event"))
+
+    def _hand_over(self, events: Sequence[StreamEvent]) -> bool:
+        """Send a read to the request. True: it held the terminal event."""
+        ended = end_of(events)
+        if not self._has_output:
+            self._has_output = has_output(events)
+            if ended is not None and not self._has_output:
+                self._fail_early(ended)
+            if ended is not None or self._has_output:
+                self.refuse_restarts()
+        self._credit -= 1
+        self._listener.offer(StreamAdvanced(attempt=self.life, events=events))
+        return ended is not None
+
+    def _fail_early(self, ended: StreamEnded) -> None:
+        """An error inside the stream before any output is a failed attempt like any other.
+
+        Raises:
+            ProviderError: when another attempt may cure it.
+        """
+        if ended.status in (EndStatus.FAILED, EndStatus.ERROR) and ended.failure is not None:
+            error = self._codec.error(ended.failure)
+            if error.transient:
+                raise error
+
+    def _check_life(self, events: Sequence[StreamEvent]) -> None:
+        now_s = self.system.clock.now_s()
+        if any(not isinstance(event, EventSkipped) for event in events):
+            self._last_event_s = now_s
+        elif now_s - self._last_event_s > NO_EVENT_MAX_S:
+            raise StreamBroken(ErrorFacts(code="no-event"))
+
+    def release(self) -> None:
+        """Close the connection, unless it was given back."""
+        if self._stream is not None:
+            self._stream.abort()
