@@ -1,0 +1,1 @@
+"""How it meets the world: one folder per outside thing."""

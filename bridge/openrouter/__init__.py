@@ -1,0 +1,1 @@
+"""OpenRouter: one HTTP attempt, the wire codecs, the model list."""
