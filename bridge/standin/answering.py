@@ -1,0 +1,198 @@
+"""From a request for an answer and a wish to the steps to play. Pure but for recordings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from email.utils import format_datetime
+
+import msgspec
+
+from bridge.standin.catalog import RECORDED_AUTHOR
+from bridge.standin.chat_wire import final_completion, render_chat
+from bridge.standin.error_answers import (
+    JSON_TYPE,
+    PlainAnswer,
+    RetryAfter,
+    json_answer,
+    refusal,
+)
+from bridge.standin.faults import ProviderFault
+from bridge.standin.frames import Billing, Endpoint, Frame, FrameKind, Json, JsonObject
+from bridge.standin.http1 import HttpRequest
+from bridge.standin.recordings import Recording, recorded_frames
+from bridge.standin.responses_wire import final_response, render_responses
+from bridge.standin.script_values import Script
+from bridge.standin.scripts import echo, generated, library, named_script
+from bridge.standin.stage import EVENT_STREAM_TYPE, Stage, Steps, plain_steps, split_for_fault
+from bridge.standin.stream_errors import ERRORS_IN_STREAM
+from bridge.standin.stream_faults import document_steps, stream_steps
+from bridge.standin.wishes import Wish, WishRejected
+
+RETRY_AFTER_DEFAULT_S = 1.0
+BYTES_PER_TOKEN = 4
+
+# These need characters of several bytes to show anything.
+_MULTI_BYTE_FAULTS = (ProviderFault.SPLIT_CODE_POINT, ProviderFault.CUT_MID_CODE_POINT)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """A request for an answer, checked."""
+
+    request: HttpRequest
+    endpoint: Endpoint
+    document: JsonObject
+    response_id: str
+
+    @property
+    def model(self) -> str:
+        """The model by the name that the client used."""
+        return str(self.document["model"])
+
+    @property
+    def wants_stream(self) -> bool:
+        """Whether the answer is to come as events."""
+        return self.document.get("stream") is True
+
+
+def early_refusal(
+    fault: ProviderFault | None, wish: Wish, request: HttpRequest, now: datetime
+) -> PlainAnswer | None:
+    """Return the answer of a fault that comes as a status, on whatever path."""
+    if fault is None:
+        return None
+    wait_s = wish.wait_s(RETRY_AFTER_DEFAULT_S)
+    date = format_datetime(now + timedelta(seconds=wait_s), usegmt=True)
+    retry = RetryAfter(seconds=round(wait_s), date=date)
+    return refusal(fault, path=request.path, retry=retry)
+
+
+def scripted_steps(question: Question, wish: Wish) -> Steps:
+    """Play the script that the wish names, or an echo of the question."""
+    script = _script(question, wish)
+    billing = Billing(
+        input_tokens=max(1, len(question.request.body) // BYTES_PER_TOKEN),
+        output_tokens=script.pieces,
+        reasoning_tokens=script.thinking_pieces,
+    )
+    is_responses = question.endpoint is Endpoint.RESPONSES
+    if question.wants_stream:
+        render = render_responses if is_responses else render_chat
+        frames = render(
+            script, response_id=question.response_id, model=question.model, billing=billing
+        )
+        return stream_steps(_stage(question, wish, frames, EVENT_STREAM_TYPE))
+    finish = final_response if is_responses else final_completion
+    whole = finish(script, response_id=question.response_id, model=question.model, billing=billing)
+    return _document(question, wish, whole)
+
+
+def document_answer_steps(
+    request: HttpRequest, wish: Wish, document: JsonObject, response_id: str
+) -> Steps:
+    """Send a JSON document that is no answer of a model, with the fault of the wish."""
+    body = msgspec.json.encode(document)
+    return document_steps(
+        Stage(
+            before=(),
+            rest=(Frame(kind=FrameKind.OUTPUT, data=body),),
+            wish=wish,
+            endpoint=Endpoint.RESPONSES,
+            response_id=response_id,
+            model="",
+            content_type=JSON_TYPE,
+            takes_chunks=request.takes_chunks,
+            keeps_alive=request.keeps_alive,
+        )
+    )
+
+
+def recorded_steps(question: Question, wish: Wish, recording: Recording) -> Steps:
+    """Play a recording; a fault of the wish disturbs it like any other answer.
+
+    Raises:
+        WishRejected: it was recorded at the other endpoint.
+    """
+    if not recording.entry.endpoint.endswith(question.endpoint.value):
+        there = recording.entry.endpoint
+        raise WishRejected(f"{RECORDED_AUTHOR}/{recording.path.stem} was recorded at {there}.")
+    body = recording.read()
+    if recording.is_stream:
+        frames = recorded_frames(body)
+        return stream_steps(_stage(question, wish, frames, recording.content_type))
+    answer = PlainAnswer(
+        status=recording.entry.http_status,
+        body=body,
+        content_type=recording.content_type,
+        headers=tuple(
+            (name, value)
+            for name, value in recording.entry.headers.items()
+            if name.lower() in ("retry-after", "x-generation-id")
+        ),
+    )
+    return plain_steps(answer, question.request)
+
+
+def _document(question: Question, wish: Wish, document: JsonObject) -> Steps:
+    if wish.fault in ERRORS_IN_STREAM:
+        error: Json = {"code": 502, "message": "The provider hung up."}
+        return plain_steps(json_answer({"choices": [], "error": error}), question.request)
+    if wish.fault is ProviderFault.USAGE_MISSING:
+        document = {**document, "usage": None}
+    return document_answer_steps(question.request, wish, document, question.response_id)
+
+
+def _stage(question: Question, wish: Wish, frames: tuple[Frame, ...], content_type: str) -> Stage:
+    before, rest = split_for_fault(frames, wish.outputs_before_fault)
+    return Stage(
+        before=before,
+        rest=rest,
+        wish=wish,
+        endpoint=question.endpoint,
+        response_id=question.response_id,
+        model=question.model,
+        content_type=content_type,
+        takes_chunks=question.request.takes_chunks,
+        keeps_alive=question.request.keeps_alive,
+    )
+
+
+def _script(question: Question, wish: Wish) -> Script:
+    if wish.n or wish.reasoning_n:
+        return generated(wish.n, wish.b, wish.reasoning_n)
+    if wish.script and wish.script != "echo":
+        return _library_script(wish.script)
+    if wish.fault in _MULTI_BYTE_FAULTS:
+        return _library_script("multi-byte")
+    return echo(last_user_text(question.document))
+
+
+def _library_script(name: str) -> Script:
+    script = named_script(name)
+    if script is None:
+        names = ", ".join(known.name for known in library())
+        raise WishRejected(f"There is no script {name!r}; there are: {names}.")
+    return script
+
+
+def last_user_text(document: JsonObject) -> str:
+    """Return what the user said last, from either endpoint's body."""
+    given = document.get("input", document.get("messages"))
+    if isinstance(given, str):
+        return given
+    for turn in reversed(given if isinstance(given, list) else []):
+        if isinstance(turn, dict) and turn.get("role") == "user":
+            return _content_text(turn.get("content"))
+    return ""
+
+
+def _content_text(content: Json) -> str:
+    if isinstance(content, str):
+        return content
+    texts = [
+        part["text"]
+        for part in (content if isinstance(content, list) else [])
+        if isinstance(part, dict) and isinstance(part.get("text"), str)
+    ]
+    return "\n".join(texts)
