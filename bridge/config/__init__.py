@@ -1,0 +1,1 @@
+"""Valves (what an admin sets) and settings (what code reads)."""

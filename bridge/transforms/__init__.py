@@ -1,0 +1,1 @@
+"""Pure: Open WebUI to house and back."""

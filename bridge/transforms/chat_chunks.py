@@ -1,0 +1,204 @@
+"""House events to the lines Open WebUI takes from a generator, and to a whole answer. Pure.
+
+Open WebUI passes a string that begins with `data:` on untouched, and reads exactly one JSON
+value out of each. So every line here is one complete chunk: never empty, never a comment, no
+line break inside it, and valid whatever characters a model sends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from enum import Enum
+from json.encoder import encode_basestring
+from math import isfinite
+from typing import Final, TypeAlias
+
+from actors.values import (
+    ReasoningAdvanced,
+    RefusalAdvanced,
+    StreamEvent,
+    TextAdvanced,
+    Usage,
+)
+from bridge.transforms.json_text import JsonValue, json_text
+from bridge.transforms.text import whole
+
+
+class PieceKind(Enum):
+    """Where a piece of text is shown."""
+
+    CONTENT = "content"
+    REASONING = "reasoning_content"
+
+
+# A plain pair: pieces are made per socket read, and only live until the next line is taken.
+Piece: TypeAlias = tuple[PieceKind, str]
+
+
+class FinishReason(Enum):
+    """How an answer ended, in Chat Completions words."""
+
+    STOP = "stop"
+    LENGTH = "length"
+    CONTENT_FILTER = "content_filter"
+    ERROR = "error"
+
+
+_DELTA_END: Final = '},"finish_reason":null}]}'
+
+# Valid inside JSON, but a line break to clients that read lines with `str.splitlines`.
+_LINE_BREAKS: Final = (("\x85", "\\u0085"), ("\u2028", "\\u2028"), ("\u2029", "\\u2029"))
+
+
+class ChunkWriter:
+    """Writes the chunks of one answer; what they have in common is prepared once.
+
+    `model` is the name the caller used, `created_s` the epoch second of the answer.
+    """
+
+    __slots__ = ("_content", "_opening", "_reasoning")
+
+    def __init__(self, *, model: str, completion_id: str, created_s: int) -> None:
+        self._opening = (
+            f'data: {{"id":{quoted(completion_id)},"object":"chat.completion.chunk",'
+            f'"created":{created_s},"model":{quoted(model)},"choices":['
+        )
+        delta = f'{self._opening}{{"index":0,"delta":'
+        self._content = f'{delta}{{"{PieceKind.CONTENT.value}":'
+        self._reasoning = f'{delta}{{"{PieceKind.REASONING.value}":'
+
+    def delta(self, kind: PieceKind, text: str) -> str:
+        """Write text that was appended to the answer or to the thinking."""
+        # No table by kind: the hash of an enum member costs more than the rest of the line.
+        head = self._content if kind is PieceKind.CONTENT else self._reasoning
+        return head + quoted(text) + _DELTA_END
+
+    def lines(self, pieces: Sequence[Piece]) -> list[str]:
+        """Write all that waits: neighbours of a kind share one line, empty text makes none."""
+        if len(pieces) == 1:
+            kind, text = pieces[0]
+            return [self.delta(kind, text)] if text else []
+        runs: list[tuple[PieceKind, list[str]]] = []
+        last: PieceKind | None = None
+        for kind, text in pieces:
+            if kind is not last:
+                runs.append((kind, []))
+                last = kind
+            runs[-1][1].append(text)
+        joined = ((kind, "".join(texts)) for kind, texts in runs)
+        return [self.delta(kind, text) for kind, text in joined if text]
+
+    def finish(self, reason: FinishReason) -> str:
+        """Write the chunk that closes every answer (SPEC 84)."""
+        return f'{self._opening}{{"index":0,"delta":{{}},"finish_reason":"{reason.value}"}}]}}'
+
+    def usage(self, usage: Usage) -> str:
+        """Write what the answer consumed, in a chunk without choices."""
+        return f'{self._opening}],"usage":{_json(usage_dict(usage))}}}'
+
+
+def quoted(text: str) -> str:
+    """Return the text as a JSON string on one line."""
+    if text.isascii():
+        return encode_basestring(text)
+    return _one_line(encode_basestring(whole(text)))
+
+
+def event_line(kind: str, data: Mapping[str, JsonValue]) -> str:
+    """Write a side event (status, source, notification, files) for Open WebUI's emitter."""
+    return f"data: {_json({'event': {'type': kind, 'data': data}})}"
+
+
+def error_line(message: str) -> str:
+    """Write an error that is shown beside the text so far, which stays."""
+    return f"data: {_json(error_dict(message))}"
+
+
+def error_dict(message: str) -> dict[str, JsonValue]:
+    """Return an error as an answer; an object in both fields, as old versions insist on it."""
+    return {"error": {"message": message, "detail": message}}
+
+
+def pieces_of(events: Iterable[StreamEvent]) -> list[Piece]:
+    """Pick what is shown out of stream events, in order.
+
+    A refusal is shown as the answer it is. Later statements (`TextStated` and its kin) are not
+    looked at: whoever keeps the conversation knows whether they fill a gap, and then sends what
+    was missing as an advance.
+    """
+    pieces: list[Piece] = []
+    for event in events:
+        match event:
+            case TextAdvanced() | RefusalAdvanced():
+                pieces.append((PieceKind.CONTENT, event.text))
+            case ReasoningAdvanced():
+                pieces.append((PieceKind.REASONING, event.text))
+            case _:
+                pass
+    return pieces
+
+
+def finish_reason(incomplete_reason: str | None) -> FinishReason:
+    """Translate why a model stopped; None means that it said all it wanted."""
+    if incomplete_reason is None:
+        return FinishReason.STOP
+    if incomplete_reason == FinishReason.CONTENT_FILTER.value:
+        return FinishReason.CONTENT_FILTER
+    # Whatever the word for it: the answer is not whole, and `stop` would say that it is.
+    return FinishReason.LENGTH
+
+
+def usage_dict(usage: Usage) -> dict[str, JsonValue]:
+    """Return usage in Chat Completions words; the cost only when it is known."""
+    counts: dict[str, JsonValue] = {
+        "prompt_tokens": usage.input_tokens,
+        "completion_tokens": usage.output_tokens,
+        "total_tokens": usage.total_tokens or usage.input_tokens + usage.output_tokens,
+        "prompt_tokens_details": {"cached_tokens": usage.cached_tokens},
+        "completion_tokens_details": {"reasoning_tokens": usage.reasoning_tokens},
+    }
+    if usage.cost_usd is not None and isfinite(usage.cost_usd):
+        counts["cost"] = usage.cost_usd
+    return counts
+
+
+def completion_dict(
+    *,
+    model: str,
+    completion_id: str,
+    created_s: int,
+    content: str,
+    reason: FinishReason,
+    reasoning: str = "",
+    usage: Usage | None = None,
+) -> dict[str, JsonValue]:
+    """Return a whole answer for a caller that does not stream (SPEC 25)."""
+    message: dict[str, JsonValue] = {"role": "assistant", "content": whole(content)}
+    if reasoning:
+        message["reasoning_content"] = whole(reasoning)
+    choice: dict[str, JsonValue] = {
+        "index": 0,
+        "message": message,
+        "finish_reason": reason.value,
+    }
+    answer: dict[str, JsonValue] = {
+        "id": completion_id,
+        "object": "chat.completion",
+        "created": created_s,
+        "model": model,
+        "choices": [choice],
+    }
+    if usage is not None:
+        answer["usage"] = usage_dict(usage)
+    return answer
+
+
+def _json(value: JsonValue) -> str:
+    return _one_line(json_text(value))
+
+
+def _one_line(text: str) -> str:
+    for line_break, escape in _LINE_BREAKS:
+        if line_break in text:
+            text = text.replace(line_break, escape)
+    return text
