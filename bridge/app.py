@@ -1,0 +1,256 @@
+"""The composition root: settings to ports to tree. Read it second.
+
+    root  one_for_one
+    |- catalog   the provider's models                                   permanent
+    |- chats     dynamic, CHATS_MAX                                      permanent
+    |  `- chat   closes with its significant child: request; beside it the attempt   temporary
+    `- gate      after a restart it counts the chats that are running    permanent
+
+All restart policies stand in the table below: who is tried again how often, and what opens.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Final
+
+import supervisor as our_supervisor
+from actors.catalog import CatalogActor, GetCatalog
+from actors.kernel.child_spec import (
+    Backoff,
+    ChildSpec,
+    Intensity,
+    Restart,
+    RestartPolicy,
+    Then,
+)
+from actors.kernel.clock import Clock
+from actors.kernel.entropy import Entropy
+from actors.kernel.future import AskFuture
+from actors.kernel.interceptor import Interceptor
+from actors.kernel.mailbox import MailboxSpec
+from actors.kernel.ref import ActorRef
+from actors.kernel.system import ActorSystem, StopReport
+from actors.ports import (
+    AnswerMalformed,
+    CatalogSource,
+    Codec,
+    ConnectionFailed,
+    EventSink,
+    Provider,
+    ProviderTimedOut,
+    ProviderUnavailable,
+    RateLimited,
+    StreamBroken,
+)
+from actors.request import RESERVED_MESSAGES, ChatSetup, RequestActor
+from actors.values import ChatRequest
+from bridge.config.settings import Settings
+from supervisor.dynamic import DynamicSupervisor
+from supervisor.gate import Admit, GateActor, KeyPolicy
+from supervisor.static import Supervisor
+from supervisor.strategy import AutoShutdown
+
+_log = logging.getLogger("greenroom.app")
+
+# The gate keeps to MAX_CONCURRENT_REQUESTS; this is the wall behind it (twice its upper end).
+CHATS_MAX: Final = 4000
+
+# Requests that may wait for admission, and for how long (SPEC 17, 23).
+WAITING_MAX: Final = 1000
+ADMISSION_WAIT_MAX_S: Final = 600.0
+
+# --- restart policies ---------------------------------------------------------------------------
+
+# Plumbing: a handful of crashes is borne, then the root gives up and the door starts anew.
+PLUMBING: Final = RestartPolicy(
+    intensity=Intensity(restarts_max=10, window_s=60.0),
+    backoff=Backoff(min_s=0.05, max_s=2.0, jitter=0.2),
+    then=Then.ESCALATE,
+)
+
+# An attempt, before visible output (SPEC 83): three in all, and then the chat has failed.
+ATTEMPT: Final = RestartPolicy(
+    counts=(
+        RateLimited,
+        ProviderUnavailable,
+        ProviderTimedOut,
+        ConnectionFailed,
+        StreamBroken,
+        AnswerMalformed,
+    ),
+    intensity=Intensity(restarts_max=2, window_s=3600.0),
+    backoff=Backoff(min_s=0.5, max_s=4.0, jitter=0.5, reset_after_s=3600.0, floor_max_s=60.0),
+    then=Then.STOP,
+)
+
+
+def user_policy(settings: Settings) -> RestartPolicy:
+    """One user's requests (SPEC 21): the n-th failure in the window holds them for a window.
+
+    A failure is a 5xx, a timeout, a lost connection, a broken stream, or a bug of ours. What a
+    user did (4xx), a rate limit and a stop are not.
+    """
+    return RestartPolicy(
+        counts=(
+            ProviderUnavailable,
+            ProviderTimedOut,
+            ConnectionFailed,
+            StreamBroken,
+            AnswerMalformed,
+            AssertionError,
+            RuntimeError,
+            TypeError,
+            ValueError,
+            LookupError,
+            AttributeError,
+            ArithmeticError,
+        ),
+        intensity=Intensity(
+            restarts_max=settings.breaker_failures_max - 1, window_s=settings.breaker_window_s
+        ),
+        then=Then.HOLD,
+        hold_s=settings.breaker_window_s,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ports:
+    """The world, as the actors see it; and how to let go of it."""
+
+    provider: Provider
+    codec: Codec
+    catalog_source: CatalogSource
+    close: Callable[[], Any]
+
+
+class App:
+    """One running tree. Make it inside the loop it will live on.
+
+    Args:
+        ports: the adapters, or their simulated twins.
+        name: for logs and thread names.
+        clock, entropy, interceptors, start_worker: what a simulation brings along.
+
+    Raises:
+        ImportError: another package called `supervisor` took the place of ours.
+    """
+
+    def __init__(
+        self,
+        ports: Ports,
+        *,
+        name: str = "greenroom",
+        clock: Clock | None = None,
+        entropy: Entropy | None = None,
+        interceptors: tuple[Interceptor, ...] = (),
+    ) -> None:
+        _check_packages()
+        self._ports = ports
+        self.system = ActorSystem(name, clock=clock, entropy=entropy, interceptors=interceptors)
+        self.root: ActorRef[Any] = self.system.spawn(_root_spec(ports))
+
+    # --- what doors ask for --------------------------------------------------------------------
+
+    def admit(
+        self, request: ChatRequest, settings: Settings, sink: EventSink, *, user: str
+    ) -> AskFuture:
+        """Ask the gate to run a chat; the answer is `Admitted` or `Refused`.
+
+        The wait for admission is bounded (`ADMISSION_WAIT_MAX_S`); cancel the future to give up.
+        """
+        setup = ChatSetup(
+            provider=self._ports.provider,
+            codec=self._ports.codec,
+            reads_max=settings.reads_in_flight_max,
+            mailbox_max=settings.request_mailbox_max,
+            attempt_policy=ATTEMPT,
+        )
+        admit = Admit(
+            spec=chat_spec(request, settings, setup, sink),
+            keys=(KeyPolicy(key=f"user:{user}", policy=user_policy(settings)),),
+            running_max=settings.requests_max,
+            waiting_max=WAITING_MAX,
+        )
+        return self._find("gate").ask(admit, block=False, timeout=ADMISSION_WAIT_MAX_S)
+
+    def catalog(self, settings: Settings, *, wait_s: float) -> AskFuture:
+        """Ask for the models; the answer is `CatalogKnown` or `CatalogMissing`."""
+        question = GetCatalog(endpoint=settings.endpoint, refresh_s=settings.catalog_refresh_s)
+        return self._find("catalog").ask(question, block=False, timeout=wait_s)
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the tree stands: its root has not given up."""
+        return self.root.is_alive() and not self.system.is_stopping
+
+    async def close(self, grace_s: float) -> StopReport:
+        """Stop the tree from the leaves up within `grace_s` seconds, then let go of the world."""
+        report = await self.system.stop(grace_s)
+        closing = self._ports.close()
+        if asyncio.iscoroutine(closing):
+            await closing
+        if report.abandoned:
+            _log.warning("shutdown left behind: %s", ", ".join(report.abandoned))
+        return report
+
+    def _find(self, name: str) -> ActorRef[Any]:
+        ref = self.system.find(f"root/{name}")
+        return self.root if ref is None else ref
+
+
+def _check_packages() -> None:
+    """Refuse to start on somebody else's package; the process manager installs `supervisor` too."""
+    if not hasattr(our_supervisor, "GateActor"):
+        raise ImportError(
+            f"the package 'supervisor' at {our_supervisor.__file__} is not Greenroom's; "
+            "uninstall the process manager of that name from this environment"
+        )
+
+
+def _root_spec(ports: Ports) -> ChildSpec[Any]:
+    children: tuple[ChildSpec[Any], ...] = (
+        ChildSpec(
+            name="catalog", start=partial(CatalogActor, ports.catalog_source), policy=PLUMBING
+        ),
+        ChildSpec(
+            name="chats",
+            start=partial(DynamicSupervisor, children_max=CHATS_MAX),
+            policy=PLUMBING,
+            shutdown_s=20.0,
+            mailbox=MailboxSpec(messages_max=2 * CHATS_MAX),
+        ),
+        ChildSpec(
+            name="gate",
+            start=partial(GateActor, "root/chats"),
+            policy=PLUMBING,
+            mailbox=MailboxSpec(messages_max=WAITING_MAX + CHATS_MAX),
+        ),
+    )
+    return ChildSpec(
+        name="root",
+        start=partial(Supervisor, children, intensity=Intensity(restarts_max=5, window_s=60.0)),
+        shutdown_s=20.0,
+    )
+
+
+def chat_spec(
+    request: ChatRequest, settings: Settings, setup: ChatSetup, sink: EventSink
+) -> ChildSpec[Any]:
+    """One chat: a small tree that ends with its request actor."""
+    lead: ChildSpec[Any] = ChildSpec(
+        start=partial(RequestActor, request, settings.endpoint, setup, sink),
+        restart=Restart.TEMPORARY,
+        is_significant=True,
+        shutdown_s=1.0,
+        mailbox=MailboxSpec(messages_max=settings.request_mailbox_max + RESERVED_MESSAGES),
+    )
+    return ChildSpec(
+        start=partial(Supervisor, (lead,), auto_shutdown=AutoShutdown.ANY_SIGNIFICANT),
+        restart=Restart.TEMPORARY,
+        shutdown_s=2.0,
+    )

@@ -1,0 +1,1 @@
+"""Breaking it on purpose: scenarios, faults at the ports, invariants."""

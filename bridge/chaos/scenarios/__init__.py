@@ -1,0 +1,1 @@
+"""Seeded scenarios for the simulation."""

@@ -1,0 +1,1 @@
+"""Builds the one file that an admin pastes into Open WebUI."""

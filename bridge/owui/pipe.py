@@ -1,0 +1,414 @@
+"""The door to Open WebUI: the class `Pipe` that it finds, asks for models and calls for chats.
+
+Types are checked here, once; valves become frozen settings; everything that goes wrong becomes
+a sentence in the answer, so that nothing is ever raised into Open WebUI (which would lose the
+text shown so far). `except Exception` stands at the three entrances and nowhere else.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any, Final, TypeAlias
+
+from actors.catalog import CatalogKnown, CatalogMissing
+from actors.kernel.entropy import SystemEntropy
+from actors.kernel.errors import KernelError
+from actors.kernel.ref import ActorRef
+from actors.ports import Completed, Ending, Failed
+from actors.request import is_weather
+from actors.values import Catalog, ChatRequest, Model
+from bridge.app import App, Ports
+from bridge.config.settings import KeyProblem, Settings, settings_from
+from bridge.config.valves import Valves
+from bridge.openrouter.client import AiohttpProvider
+from bridge.openrouter.codec_responses import ResponsesCodec
+from bridge.openrouter.model_list import HttpxCatalog
+from bridge.owui.error_text import (
+    Condition,
+    Explanation,
+    cut_notice,
+    explain,
+    explain_condition,
+    setup_name,
+)
+from bridge.owui.event_sink import OwuiSink
+from bridge.owui.residence import Residence
+from bridge.transforms.chat_chunks import (
+    ChunkWriter,
+    FinishReason,
+    PieceKind,
+    completion_dict,
+    finish_reason,
+)
+from bridge.transforms.json_text import JsonValue
+from bridge.transforms.model_ids import exact_ids, listed_id
+from bridge.transforms.request_body import RequestInvalid, chat_request
+from supervisor.gate import Admitted, Refusal, Refused
+
+_log = logging.getLogger("greenroom.pipe")
+
+SETUP_ID: Final = "greenroom-setup"
+
+# How long a list of models, or the first chat, waits for a catalog that was never loaded.
+CATALOG_WAIT_S: Final = 45.0
+
+Answer: TypeAlias = AsyncIterator[str] | dict[str, JsonValue] | str
+
+
+def real_ports() -> Ports:
+    """Make the adapters to the real world; nothing connects before the first call."""
+    provider, catalog_source = AiohttpProvider(), HttpxCatalog()
+
+    async def close() -> None:
+        await provider.close()
+        await catalog_source.close()
+
+    return Ports(
+        provider=provider, codec=ResponsesCodec(), catalog_source=catalog_source, close=close
+    )
+
+
+def pipe_class(
+    function_id: str,
+    build: str,
+    release: Callable[[str], None] | None,
+    ports: Callable[[], Ports] = real_ports,
+) -> type:
+    """Make the class `Pipe` of one function; all its instances share one residence."""
+    residence = Residence(function_id, build, ports, release)
+
+    class Pipe(_Door):
+        """Every model of OpenRouter as a model of Open WebUI."""
+
+        def __init__(self) -> None:
+            super().__init__(function_id, residence)
+
+    return Pipe
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Refusal(Exception):
+    """A request that ends at the door, with the words for it."""
+
+    explanation: Explanation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Call:
+    """One request on its way through the door."""
+
+    settings: Settings
+    request: ChatRequest
+    user: str
+    sink: OwuiSink
+
+
+class _Door:
+    """What Open WebUI sees. `valves` is replaced by a new object before every call."""
+
+    Valves = Valves
+
+    def __init__(self, function_id: str, residence: Residence) -> None:
+        self.type = "manifold"
+        self.id = function_id
+        self.valves = Valves()
+        self._residence = residence
+        self._entropy = SystemEntropy()
+        self._ids: tuple[Catalog, Mapping[str, str]] | None = None
+
+    async def close(self) -> None:
+        """Stop the tree behind this door; the next call starts it again (SPEC 192)."""
+        await self._residence.close()
+
+    # --- the list of models ----------------------------------------------------------------------
+
+    async def pipes(self) -> list[dict[str, str]]:
+        """Tell Open WebUI the models; never raises (SPEC 7)."""
+        try:
+            return await self._listed()
+        except Exception as error:  # noqa: BLE001 - a door: Open WebUI would show no models at all
+            _log.error("the model list failed: %s", type(error).__name__)
+            return _setup_entry(Condition.INTERNAL)
+
+    async def _listed(self) -> list[dict[str, str]]:
+        settings = self._settings()
+        if (condition := _unusable(settings)) is not None:
+            return _setup_entry(condition)
+        app = self._residence.enter(settings.shutdown_grace_s)
+        try:
+            known = await app.catalog(settings, wait_s=CATALOG_WAIT_S)
+        except KernelError:
+            return _setup_entry(Condition.STARTUP)
+        finally:
+            self._residence.leave()
+        if not isinstance(known, CatalogKnown):
+            return _setup_entry(Condition.STARTUP)
+        models = _wanted(known.catalog.models, settings.models_wanted)
+        listed = [{"id": listed_id(model.id), "name": model.name} for model in models]
+        return sorted(listed, key=lambda row: row["name"].casefold())
+
+    # --- a chat ----------------------------------------------------------------------------------
+
+    async def pipe(
+        self,
+        body: object,
+        __user__: dict[str, Any] | None = None,
+        __task__: str | None = None,
+    ) -> Answer:
+        """Answer one chat: an async generator of chunks, a whole completion, or a task's text."""
+        call = await self._prepared(body, __user__)
+        fields: Mapping[str, object] = body if isinstance(body, Mapping) else {}
+        asked_model = str(fields.get("model") or "")
+        if fields.get("stream"):
+            return self._streamed(call, asked_model)
+        return await self._whole(call, asked_model, is_task=bool(__task__))
+
+    async def _prepared(self, body: object, user: object) -> _Call | Explanation:
+        """Check everything that can be checked before admission."""
+        settings = self._settings()
+        error_id = self._entropy.token(8)
+        if (condition := _unusable(settings)) is not None:
+            return explain_condition(condition, error_id=error_id)
+        app = self._residence.enter(settings.shutdown_grace_s)
+        try:
+            model_ids = await self._model_ids(app, settings, error_id)
+            request = chat_request(
+                body, request_id=error_id, function_id=self.id, model_ids=model_ids
+            )
+        except _Refusal as refusal:
+            return refusal.explanation
+        except RequestInvalid as invalid:
+            return explain(invalid, error_id=error_id)
+        except Exception as error:  # noqa: BLE001 - a door: Open WebUI would show the exception
+            return self._internal(error, error_id)
+        finally:
+            # A generator that is never begun is never ended either: it enters for itself.
+            self._residence.leave()
+        sink = OwuiSink(
+            bytes_max=settings.handover_bytes_max, pieces_max=settings.handover_lines_max
+        )
+        return _Call(
+            settings=settings,
+            request=request,
+            user=_user_id(user),
+            sink=sink,
+        )
+
+    async def _model_ids(self, app: App, settings: Settings, error_id: str) -> Mapping[str, str]:
+        try:
+            known = await app.catalog(settings, wait_s=CATALOG_WAIT_S)
+        except KernelError as error:
+            known = error
+        if not isinstance(known, CatalogKnown):
+            cause = known.error if isinstance(known, CatalogMissing) else known
+            about = explain(cause).happened
+            words = explain_condition(Condition.STARTUP, error_id=error_id, about=about)
+            raise _Refusal(explanation=words)
+        if self._ids is None or self._ids[0] is not known.catalog:
+            self._ids = (known.catalog, exact_ids(known.catalog))
+        return self._ids[1]
+
+    # --- streamed --------------------------------------------------------------------------------
+
+    async def _streamed(self, call: _Call | Explanation, model: str) -> AsyncIterator[str]:
+        writer = ChunkWriter(
+            model=model,
+            completion_id=f"chatcmpl-{self._entropy.token(12)}",
+            created_s=self._now_s(),
+        )
+        if isinstance(call, Explanation):
+            for line in _said(writer, call.markdown(), FinishReason.STOP):
+                yield line
+            return
+        chat: ActorRef[Any] | None = None
+        app = self._residence.enter(call.settings.shutdown_grace_s)
+        try:
+            admitted = await self._admitted(app, call)
+            if isinstance(admitted, Explanation):
+                for line in _said(writer, admitted.markdown(), FinishReason.STOP):
+                    yield line
+                return
+            chat = admitted
+            while pieces := await call.sink.take():
+                for line in writer.lines(pieces):
+                    yield line
+            chat = None
+            for line in self._last_lines(writer, call.sink.ending):
+                yield line
+        except Exception as error:  # noqa: BLE001 - a door: text shown so far must survive
+            words = self._internal(error, call.request.request_id)
+            for line in _said(writer, words.markdown(), FinishReason.STOP):
+                yield line
+        finally:
+            # The user pressed stop or left: close the connection to the provider at once.
+            if chat is not None:
+                chat.shut_down(1.0)
+            self._residence.leave()
+
+    async def _admitted(self, app: App, call: _Call) -> ActorRef[Any] | Explanation:
+        """Wait for admission. While waiting, a stop gives the place in the queue back."""
+        error_id = call.request.request_id
+        asking = app.admit(call.request, call.settings, call.sink, user=call.user)
+        try:
+            answer = await asking
+        except KernelError:
+            return explain_condition(Condition.SERVER_BUSY, error_id=error_id)
+        match answer:
+            case Admitted(ref=ref):
+                app.system.monitor(ref, lambda _: call.sink.abandon())
+                return ref
+            case Refused(why=Refusal.HELD, retry_after_s=retry_after_s):
+                return explain_condition(
+                    Condition.BREAKER_OPEN, error_id=error_id, retry_after_s=retry_after_s
+                )
+            case _:
+                return explain_condition(Condition.SERVER_BUSY, error_id=error_id)
+
+    def _last_lines(self, writer: ChunkWriter, ending: Ending | None) -> list[str]:
+        """What closes the stream: the one terminal outcome in the door's words."""
+        match ending:
+            case Completed(usage=usage, incomplete_reason=reason):
+                lines = [writer.finish(finish_reason(reason))]
+                return lines if usage is None else [*lines, writer.usage(usage)]
+            case Failed():
+                return _said(writer, self._failure_text(ending), _cut_reason(ending))
+            case None:
+                words = explain_condition(Condition.INTERNAL, error_id=self._entropy.token(8))
+                _log.error("a chat ended without an outcome, error id %s", words.error_id)
+                return _said(writer, words.markdown(), FinishReason.STOP)
+            case _:
+                return [writer.finish(FinishReason.STOP)]
+
+    def _failure_text(self, failed: Failed) -> str:
+        kind = type(failed.error).__name__
+        status = getattr(getattr(failed.error, "facts", None), "status", None)
+        level = logging.WARNING if is_weather(failed.error) else logging.ERROR
+        _log.log(
+            level, "request failed: %s (status %s), error id %s", kind, status, failed.error_id
+        )
+        if failed.shown:
+            return cut_notice(failed.error, error_id=failed.error_id)
+        return explain(failed.error, error_id=failed.error_id).markdown()
+
+    # --- whole -----------------------------------------------------------------------------------
+
+    async def _whole(self, call: _Call | Explanation, model: str, *, is_task: bool) -> Answer:
+        whole = partial(
+            completion_dict,
+            model=model,
+            completion_id=f"chatcmpl-{self._entropy.token(12)}",
+            created_s=self._now_s(),
+        )
+        if isinstance(call, Explanation):
+            text = call.markdown()
+            return text if is_task else whole(content=text, reason=FinishReason.STOP)
+        chat: ActorRef[Any] | None = None
+        content: list[str] = []
+        reasoning: list[str] = []
+        app = self._residence.enter(call.settings.shutdown_grace_s)
+        try:
+            admitted = await self._admitted(app, call)
+            if isinstance(admitted, Explanation):
+                text = admitted.markdown()
+                return text if is_task else whole(content=text, reason=FinishReason.STOP)
+            chat = admitted
+            while pieces := await call.sink.take():
+                for kind, text in pieces:
+                    (content if kind is PieceKind.CONTENT else reasoning).append(text)
+            chat = None
+        except Exception as error:  # noqa: BLE001 - a door: Open WebUI would show the exception
+            content.append(self._internal(error, call.request.request_id).markdown())
+        finally:
+            if chat is not None:
+                chat.shut_down(1.0)
+            self._residence.leave()
+        return self._completed(call, whole, content, reasoning, is_task=is_task)
+
+    def _completed(
+        self,
+        call: _Call,
+        whole: Callable[..., dict[str, JsonValue]],
+        content: list[str],
+        reasoning: list[str],
+        *,
+        is_task: bool,
+    ) -> Answer:
+        usage, reason = None, FinishReason.STOP
+        match call.sink.ending:
+            case Completed() as ending:
+                usage, reason = ending.usage, finish_reason(ending.incomplete_reason)
+            case Failed() as failed:
+                content.append(self._failure_text(failed))
+                reason = _cut_reason(failed)
+            case None if not content:
+                words = explain_condition(Condition.INTERNAL, error_id=call.request.request_id)
+                content.append(words.markdown())
+            case _:
+                pass
+        if is_task:
+            return "".join(content)
+        return whole(
+            content="".join(content), reason=reason, reasoning="".join(reasoning), usage=usage
+        )
+
+    # --- small things ----------------------------------------------------------------------------
+
+    def _settings(self) -> Settings:
+        """Snapshot the valves: Open WebUI swaps them on the shared instance at any time."""
+        settings = settings_from(self.valves, os.environ)
+        logger = logging.getLogger("greenroom")
+        if logging.getLevelName(logger.level) != settings.log_level:
+            logger.setLevel(settings.log_level)
+        return settings
+
+    def _now_s(self) -> int:
+        return int(datetime.now(UTC).timestamp())
+
+    def _internal(self, error: BaseException, error_id: str) -> Explanation:
+        _log.error("internal error %s, error id %s", type(error).__name__, error_id, exc_info=error)
+        return explain_condition(Condition.INTERNAL, error_id=error_id)
+
+
+def _said(writer: ChunkWriter, text: str, reason: FinishReason) -> list[str]:
+    return [writer.delta(PieceKind.CONTENT, text), writer.finish(reason)]
+
+
+def _cut_reason(failed: Failed) -> FinishReason:
+    # To a program, a cut answer is one that is not whole.
+    return FinishReason.LENGTH if failed.shown else FinishReason.STOP
+
+
+def _unusable(settings: Settings) -> Condition | None:
+    if settings.base_url_problem is not None:
+        return Condition.BASE_URL_INVALID
+    if settings.key_problem is KeyProblem.MISSING:
+        return Condition.KEY_MISSING
+    if settings.key_problem is KeyProblem.UNDECRYPTABLE:
+        return Condition.KEY_UNDECRYPTABLE
+    return None
+
+
+def _setup_entry(condition: Condition) -> list[dict[str, str]]:
+    return [{"id": SETUP_ID, "name": setup_name(condition)}]
+
+
+def _wanted(models: tuple[Model, ...], wanted: tuple[str, ...]) -> tuple[Model, ...]:
+    """Keep the models that MODEL_ID names; if it names none that exists, keep all (SPEC 126)."""
+    if not wanted:
+        return models
+    names = {listed_id(name) for name in wanted}
+    kept = tuple(model for model in models if listed_id(model.id) in names)
+    unknown = names - {listed_id(model.id) for model in models}
+    if unknown:
+        _log.warning("MODEL_ID names %d models that the catalog does not have", len(unknown))
+    return kept or models
+
+
+def _user_id(user: object) -> str:
+    found = user.get("id") if isinstance(user, Mapping) else None
+    return found if isinstance(found, str) else ""

@@ -1,0 +1,154 @@
+"""Where a function's actor tree lives inside Open WebUI: started on use, stopped when not needed.
+
+Open WebUI has no hook for the end of anything. It replaces a function's instance by a newer one
+and drops the old. So each build of a function registers itself in one table of the process; a
+newer build tells the older ones to leave, and they do so once their last stream has ended. A tree
+that nobody used for `IDLE_STOP_S` stops as well, and starts again on use (SPEC 192).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+from collections.abc import Callable
+from types import ModuleType
+from typing import Final
+
+from bridge.app import App, Ports
+
+_log = logging.getLogger("greenroom.residence")
+
+IDLE_STOP_S: Final = 900.0
+TABLE_NAME: Final = "_greenroom_residences"
+
+Retire = Callable[[], None]
+
+
+def residences_here() -> dict[str, dict[str, Retire]]:
+    """Give the table of this process: by function id, the builds that run and how to retire each.
+
+    It holds no class of ours, which would keep the build that made it in memory for ever.
+    """
+    fresh = ModuleType(TABLE_NAME)
+    vars(fresh).update(table={})
+    table: dict[str, dict[str, Retire]] = vars(sys.modules.setdefault(TABLE_NAME, fresh))["table"]
+    return table
+
+
+class Residence:
+    """One build of one function, and its tree while there is one.
+
+    Args:
+        function_id: the function's id in Open WebUI.
+        build: which build this is.
+        ports: makes the adapters for a new tree.
+        release: forgets the modules of a build that runs nowhere any more.
+    """
+
+    def __init__(
+        self,
+        function_id: str,
+        build: str,
+        ports: Callable[[], Ports],
+        release: Callable[[str], None] | None,
+    ) -> None:
+        self._function_id = function_id
+        self._build = build
+        self._ports = ports
+        self._release = release
+        self._app: App | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._guests = 0
+        self._grace_s = 20.0
+        self._is_retiring = False
+        self._idle_timer: asyncio.TimerHandle | None = None
+        self._closing: set[asyncio.Task[None]] = set()
+
+    @property
+    def guests(self) -> int:
+        """Calls under way."""
+        return self._guests
+
+    def enter(self, grace_s: float) -> App:
+        """Begin a call: return the tree, started if need be. Follow it by one `leave`.
+
+        Args:
+            grace_s: what running requests get when the tree has to stop.
+        """
+        self._guests += 1
+        self._grace_s = grace_s
+        if self._idle_timer is not None:
+            self._idle_timer.cancel()
+            self._idle_timer = None
+        loop = asyncio.get_running_loop()
+        app = self._app
+        if app is None or not app.is_alive or self._loop is not loop:
+            if app is not None and self._loop is loop:
+                self._close(app)
+            app = self._app = App(self._ports(), name=self._function_id)
+            self._loop = loop
+            self._move_in()
+        return app
+
+    def leave(self) -> None:
+        """End a call."""
+        self._guests -= 1
+        if self._guests or self._app is None or self._loop is None:
+            return
+        if self._is_retiring:
+            self._stop()
+        else:
+            self._idle_timer = self._loop.call_later(IDLE_STOP_S, self._stop)
+
+    def retire(self) -> None:
+        """A newer build has taken over: stop as soon as the last call has ended."""
+        self._is_retiring = True
+        if not self._guests:
+            self._stop()
+
+    async def close(self) -> None:
+        """Stop the tree now, within the grace period; a later call starts it again."""
+        self._stop()
+        while self._closing:
+            await asyncio.wait(tuple(self._closing))
+
+    def _move_in(self) -> None:
+        builds = residences_here().setdefault(self._function_id, {})
+        if not self._is_retiring:
+            for build, retire in tuple(builds.items()):
+                if build != self._build:
+                    retire()
+        builds[self._build] = self.retire
+
+    def _stop(self) -> None:
+        if self._guests and not self._is_retiring:
+            return
+        if self._idle_timer is not None:
+            self._idle_timer.cancel()
+            self._idle_timer = None
+        app, self._app = self._app, None
+        loop = self._loop
+        if app is not None and loop is not None and not loop.is_closed():
+            self._close(app)
+        elif self._is_retiring:
+            self._move_out()
+
+    def _close(self, app: App) -> None:
+        # A task of the door's own: the tree that it closes cannot be its supervisor.
+        task = asyncio.get_running_loop().create_task(self._closed(app))
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
+
+    async def _closed(self, app: App) -> None:
+        report = await app.close(self._grace_s)
+        _log.debug("tree of %s stopped in %.3f s", self._function_id, report.elapsed_s)
+        if self._is_retiring and self._app is None:
+            self._move_out()
+
+    def _move_out(self) -> None:
+        builds = residences_here().get(self._function_id, {})
+        if builds.get(self._build) == self.retire:
+            del builds[self._build]
+        if self._release is not None:
+            self._release(self._build)
