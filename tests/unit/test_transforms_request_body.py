@@ -1,0 +1,231 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from actors.values import (
+    ChatRequest,
+    ImagePart,
+    OpaquePart,
+    Parameter,
+    Role,
+    TextPart,
+    Turn,
+)
+from bridge.transforms.request_body import (
+    ReadBody,
+    RequestFault,
+    RequestInvalid,
+    chat_request,
+    read_body,
+)
+
+IDS = {"openai.gpt-4o": "openai/gpt-4o", "a.b:free": "a/b:free"}
+HELLO = {"role": "user", "content": "hello"}
+
+
+def read(**body: object) -> ReadBody:
+    whole_body = {"model": "room.openai.gpt-4o", "messages": [HELLO], **body}
+    return read_body(whole_body, request_id="r1", function_id="room", model_ids=IDS)
+
+
+def parts_of(content: object) -> tuple[object, ...]:
+    return read(messages=[{"role": "user", "content": content}]).request.turns[0].parts
+
+
+def refusal(body: object) -> RequestInvalid:
+    with pytest.raises(RequestInvalid) as caught:
+        chat_request(body, request_id="r1", function_id="room", model_ids=IDS)
+    return caught.value
+
+
+def test_a_plain_question_becomes_a_request() -> None:
+    body = {"model": "room.openai.gpt-4o", "stream": True, "messages": [HELLO], "temperature": 0.5}
+    assert chat_request(body, request_id="r1", function_id="room", model_ids=IDS) == ChatRequest(
+        request_id="r1",
+        model="openai/gpt-4o",
+        turns=(Turn(role=Role.USER, parts=(TextPart(text="hello"),)),),
+        parameters=(Parameter(name="temperature", json="0.5"),),
+    )
+
+
+@pytest.mark.parametrize(
+    ("asked", "exact"),
+    [
+        ("room.a.b:free", "a/b:free"),
+        ("a.b:free", "a/b:free"),
+        ("a/b:free", "a/b:free"),
+        (" room.openai/gpt-4o ", "openai/gpt-4o"),
+    ],
+)
+def test_a_model_is_found_by_its_listed_and_its_exact_id(asked: str, exact: str) -> None:
+    assert read(model=asked).request.model == exact
+
+
+def test_a_maker_may_bear_the_name_of_the_function() -> None:
+    for asked in ("openai.gpt-4o", "openai.openai.gpt-4o"):
+        body = {"model": asked, "messages": [HELLO]}
+        request = chat_request(body, request_id="r", function_id="openai", model_ids=IDS)
+        assert request.model == "openai/gpt-4o"
+
+
+def test_an_unknown_model_is_refused_by_name() -> None:
+    error = refusal({"model": "room.no.such", "messages": [HELLO]})
+    assert (error.fault, error.where) == (RequestFault.MODEL_UNKNOWN, "model")
+    assert error.got == "room.no.such"
+
+
+@pytest.mark.parametrize("model", [None, "", "  ", 7, ["a"], {}])
+def test_a_request_without_a_model_is_refused(model: object) -> None:
+    assert refusal({"model": model, "messages": [HELLO]}).fault is RequestFault.MODEL_MISSING
+
+
+@pytest.mark.parametrize("body", [None, "body", 7, [], object()])
+def test_a_body_that_is_no_mapping_counts_as_empty(body: object) -> None:
+    assert refusal(body).fault is RequestFault.MODEL_MISSING
+
+
+@pytest.mark.parametrize(
+    "messages",
+    [
+        None,
+        "hello",
+        7,
+        {},
+        [],
+        ["hello"],
+        [{"content": "hello"}],
+        [{"role": "tool"}],
+        [HELLO, 1][1:],
+    ],
+)
+def test_a_request_without_a_message_is_refused(messages: object) -> None:
+    error = refusal({"model": "room.openai.gpt-4o", "messages": messages})
+    assert error.fault is RequestFault.MESSAGES_MISSING
+
+
+def test_a_refusal_repeats_no_word_of_a_person() -> None:
+    messages = [{"role": "nobody", "content": "my secret"}]
+    error = refusal({"model": "room.openai.gpt-4o", "messages": messages})
+    assert "secret" not in f"{error} {error!r} {error.got}"
+
+
+def test_messages_keep_their_order_roles_and_words() -> None:
+    roles = ["system", "developer", "user", "assistant", "user"]
+    made = read(messages=[{"role": role, "content": f" {role}\n"} for role in roles])
+    assert [turn.role.value for turn in made.request.turns] == roles
+    assert [turn.parts for turn in made.request.turns] == [
+        (TextPart(text=f" {role}\n"),) for role in roles
+    ]
+
+
+def test_messages_that_cannot_be_sent_are_dropped_and_counted() -> None:
+    dropped: list[object] = [
+        {"content": "no role"},
+        {"role": "tool", "content": "result", "tool_call_id": "c1"},
+        {"role": ["user"], "content": "odd"},
+        {"role": "assistant", "content": None, "tool_calls": [{"id": "c1"}]},
+        {"role": "assistant", "content": ""},
+        "text",
+        None,
+    ]
+    made = read(messages=[*dropped, HELLO])
+    assert made.messages_dropped == len(dropped)
+    assert len(made.request.turns) == 1
+
+
+def test_an_assistant_that_called_tools_keeps_its_words() -> None:
+    message = {"role": "assistant", "content": "let me see", "tool_calls": [{"id": "c1"}]}
+    (turn,) = read(messages=[message]).request.turns
+    assert turn == Turn(role=Role.ASSISTANT, parts=(TextPart(text="let me see"),))
+
+
+@pytest.mark.parametrize("kind", ["text", "input_text", "output_text"])
+def test_a_text_block_is_text(kind: str) -> None:
+    assert parts_of([{"type": kind, "text": "hi"}]) == (TextPart(text="hi"),)
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        {"type": "image_url", "image_url": {"url": "data:image/png;base64,AA", "detail": "low"}},
+        {"type": "image_url", "image_url": "data:image/png;base64,AA", "detail": "low"},
+        {"type": "input_image", "image_url": "data:image/png;base64,AA", "detail": "low"},
+    ],
+)
+def test_an_image_is_read_in_every_spelling(block: object) -> None:
+    assert parts_of([block]) == (ImagePart(url="data:image/png;base64,AA", detail="low"),)
+
+
+@pytest.mark.parametrize("detail", [None, "enormous", 7, ["low"]])
+def test_an_image_without_a_known_detail_is_sent_as_auto(detail: object) -> None:
+    block = {"type": "image_url", "image_url": {"url": "https://a.example/x.png", "detail": detail}}
+    assert parts_of([block]) == (ImagePart(url="https://a.example/x.png", detail="auto"),)
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        {"type": "file", "file": {"filename": "ä.pdf", "file_data": "data:,x"}},
+        {"type": "text", "text": 7},
+        {"type": ["text"], "text": "x"},
+        {"type": "image_url", "image_url": {"url": ""}},
+        {"type": "image_url"},
+        {"no": "type"},
+        [1, 2],
+        7,
+    ],
+)
+def test_an_unknown_block_is_passed_on_unchanged_and_counted(block: object) -> None:
+    made = read(messages=[{"role": "user", "content": ["look:", block]}])
+    text, opaque = made.request.turns[0].parts
+    assert text == TextPart(text="look:")
+    assert isinstance(opaque, OpaquePart)
+    assert json.loads(opaque.json) == block
+    assert made.blocks_opaque == 1
+
+
+def test_a_block_alone_stands_for_a_list_of_one() -> None:
+    assert parts_of({"type": "text", "text": "hi"}) == (TextPart(text="hi"),)
+
+
+def test_parameters_are_all_other_keys_in_their_order() -> None:
+    made = read(top_p=1, stop=["a"], reasoning={"effort": "low"}, custom="x")
+    assert [(p.name, p.json) for p in made.request.parameters] == [
+        ("top_p", "1"),
+        ("stop", '["a"]'),
+        ("reasoning", '{"effort":"low"}'),
+        ("custom", '"x"'),
+    ]
+
+
+def test_keys_that_are_not_for_the_model_stay_behind() -> None:
+    names = (
+        "stream stream_options metadata user session_id chat_id id tools tool_choice files "
+        "features n store functions parallel_tool_calls"
+    )
+    control = dict.fromkeys(names.split(), 1)
+    assert read(**control).request.parameters == ()
+
+
+@pytest.mark.parametrize("value", [None, float("nan"), object()])
+def test_a_value_that_json_cannot_express_was_not_set(value: object) -> None:
+    assert read(temperature=value).request.parameters == ()
+
+
+def test_lone_surrogates_never_reach_the_provider() -> None:
+    made = read(
+        messages=[{"role": "user", "content": ["\ud83d\ude00 \ud83d", {"x": "\ude00"}]}],
+        stop="\ud83d",
+    )
+    text, opaque = made.request.turns[0].parts
+    assert text == TextPart(text="\U0001f600 \ufffd")
+    assert opaque == OpaquePart(json='{"x":"\ufffd"}')
+    assert made.request.parameters == (Parameter(name="stop", json='"\ufffd"'),)
+
+
+def test_a_block_that_holds_itself_is_left_out() -> None:
+    endless: list[object] = []
+    endless.append(endless)
+    assert parts_of(["hi", {"type": "x", "y": endless}]) == (TextPart(text="hi"),)
