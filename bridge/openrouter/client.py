@@ -16,7 +16,6 @@ from dataclasses import dataclass, field
 from weakref import WeakSet
 
 import aiohttp
-from aiohttp.http import HttpProcessingError
 
 from actors.ports import (
     AnswerMalformed,
@@ -28,28 +27,24 @@ from actors.ports import (
     ProviderStream,
     ProviderTimedOut,
     RequestRejected,
-    StreamBroken,
 )
-from bridge.openrouter.error_body import word
 from bridge.openrouter.errors import provider_error
 from bridge.openrouter.http_defaults import (
     ERROR_BODY_BYTES_MAX,
-    load_tls_context,
+    TlsContext,
     proxy_route,
     request_headers,
 )
+from bridge.openrouter.http_stream import BREAKS, HttpStream, answer_facts, speakable_cause
 
 KEEPALIVE_S = 75.0
 """An idle connection is worth a TLS handshake to the next request for about this long."""
-
-FINISH_LINGER_S = 0.25
-"""The end of a body often comes one packet after its last event; past this it is not coming."""
 
 ERROR_BODY_TIMEOUT_S = 5.0
 """An error that is told byte by byte is cut here; the status alone has to do."""
 
 LOSS_CHECK_S = 0.25
-"""How often streams are asked whether their socket is still there; see `_HttpStream.check`."""
+"""How often streams are asked whether their socket is still there; see `HttpStream.check`."""
 
 BODY_BYTES_AT_ONCE_MAX = 2**20
 """Larger bodies go out in slices, or one copy into the socket would hold up the loop."""
@@ -67,10 +62,6 @@ _STREAM_HEADERS = {
 }
 
 
-# RuntimeError is how aiohttp and uvloop say that a socket had been closed before.
-_BREAKS = (aiohttp.ClientError, HttpProcessingError, OSError, RuntimeError)
-
-
 class AiohttpProvider:
     """The `Provider` port over one shared aiohttp session.
 
@@ -79,21 +70,23 @@ class AiohttpProvider:
     that carry no `Date`.
     """
 
-    def __init__(self, wall_s: Callable[[], float] | None = None) -> None:
+    def __init__(
+        self, wall_s: Callable[[], float] | None = None, tls: TlsContext | None = None
+    ) -> None:
         self._wall_s = wall_s
+        self._tls = tls or TlsContext()
         self._session: aiohttp.ClientSession | None = None
         self._is_closed = False
         self._starting = asyncio.Lock()
         self._routes: dict[str, _Route] = {}
-        self._streams: WeakSet[_HttpStream] = WeakSet()
+        self._streams: WeakSet[HttpStream] = WeakSet()
         self._next_check: asyncio.TimerHandle | None = None
 
     async def start(self) -> None:
         """Load the certificates and make the session; `open` does it when nobody did."""
         async with self._starting:
             if self._session is None and not self._is_closed:
-                tls = await asyncio.to_thread(load_tls_context)
-                self._session = _new_session(tls)
+                self._session = _new_session(await self._tls.get())
 
     async def open(self, call: ProviderCall) -> ProviderStream:
         """See `Provider.open`."""
@@ -102,8 +95,8 @@ class AiohttpProvider:
         if response.status != _OK or response.content_type != "text/event-stream":
             raise await self._refusal(response)
         if response.content.at_eof():
-            raise AnswerMalformed(_facts(response, "empty"))
-        stream = _HttpStream(response)
+            raise AnswerMalformed(answer_facts(response, "empty"))
+        stream = HttpStream(response)
         self._streams.add(stream)
         if self._next_check is None:
             self._check_streams()
@@ -144,8 +137,8 @@ class AiohttpProvider:
                 proxy=route.proxy,
                 proxy_headers=route.proxy_headers,
             )
-        except (*_BREAKS, ValueError) as error:
-            raise _not_connected(error) from _speakable(error)
+        except (*BREAKS, ValueError) as error:
+            raise _not_connected(error) from speakable_cause(error)
 
     async def _find_route(self, base_url: str) -> _Route:
         # aiohttp can do this itself, at two visits to another thread for every request; it also
@@ -172,80 +165,6 @@ class AiohttpProvider:
             response.close()
         now_s = self._wall_s() if self._wall_s is not None else None
         return provider_error(response.status, response.headers, body, now_epoch_s=now_s)
-
-
-class _HttpStream:
-    """The body of one 200 answer. See `ProviderStream`."""
-
-    __slots__ = ("__weakref__", "_broken", "_content", "_is_lost", "_response")
-
-    def __init__(self, response: aiohttp.ClientResponse) -> None:
-        self._response = response
-        self._content = response.content
-        self._broken: ProviderError | None = None
-        self._is_lost = False
-
-    async def read(self) -> bytes:
-        """See `ProviderStream.read`. A cancelled read closes the connection."""
-        if self._broken is not None:
-            return self._rest_before(self._broken)
-        try:
-            return await self._content.readany()
-        except asyncio.CancelledError:
-            self.abort()
-            raise
-        except _BREAKS as error:
-            self._broken = _broken_off(error, self._response)
-            self._broken.__cause__ = _speakable(error)
-            self.abort()
-            return self._rest_before(self._broken)
-
-    def finish(self) -> None:
-        """See `ProviderStream.finish`.
-
-        At the end of a body aiohttp gives the connection back by itself, so all that is left to
-        do here is not to wait for that end any longer than it takes a packet to arrive.
-        """
-        if self._response.closed:
-            return
-        linger = asyncio.get_running_loop().call_later(FINISH_LINGER_S, self.abort)
-        self._content.on_eof(linger.cancel)
-
-    def abort(self) -> None:
-        """See `ProviderStream.abort`."""
-        connection = self._response.connection
-        # Closing alone would first wait until a half-sent request has left.
-        if connection is not None and connection.transport is not None:
-            connection.transport.abort()
-        self._response.close()
-
-    def check(self) -> None:
-        """Wake a reader whose socket is gone without anybody having told it.
-
-        When the framing of a body is garbled, aiohttp closes the socket and drops its timers, but
-        leaves the body waiting for ever. Only what is seen twice counts: between the closing of
-        a socket and the proper end of its body there may be one turn of the loop.
-        """
-        connection = self._response.connection
-        if connection is None or not connection.closed or self._content.is_eof():
-            return
-        if self._is_lost and self._content.exception() is None:
-            self._content.set_exception(aiohttp.ClientPayloadError())
-        self._is_lost = True
-
-    def _rest_before(self, broken: ProviderError) -> bytes:
-        """Return the bytes that came ahead of the failure, or raise it when there are none.
-
-        aiohttp reports a broken connection at once, and would keep what it had already buffered
-        to itself; but what the model has said is kept (SPEC 83).
-        """
-        self._content.set_exception(None)  # type: ignore[arg-type]  # that is how to clear it
-        rest = b""
-        with suppress(TimeoutError):
-            rest = self._content.read_nowait()
-        if rest:
-            return rest
-        raise broken
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -288,7 +207,7 @@ def _timeouts(endpoint: Endpoint) -> aiohttp.ClientTimeout:
 async def _read_some(response: aiohttp.ClientResponse) -> bytes:
     """Read the start of an unwanted answer. If it breaks off, what came has to do."""
     body = bytearray()
-    with suppress(*_BREAKS):
+    with suppress(*BREAKS):
         async with asyncio.timeout(ERROR_BODY_TIMEOUT_S):
             while room_bytes := ERROR_BODY_BYTES_MAX - len(body):
                 piece = await response.content.read(room_bytes)
@@ -319,30 +238,6 @@ def _not_connected(error: Exception) -> ProviderError:
     kind, code = next(
         (kind, code) for known, kind, code in _BEFORE_THE_ANSWER if isinstance(error, known)
     )
-    cause = _speakable(error)
+    cause = speakable_cause(error)
     detail = cause.strerror or "" if isinstance(cause, OSError) else ""
     return kind(ErrorFacts(code=code, detail=detail))
-
-
-def _broken_off(error: Exception, response: aiohttp.ClientResponse) -> ProviderError:
-    if not isinstance(error, TimeoutError):
-        return StreamBroken(_facts(response, "connection-lost"))
-    is_idle = isinstance(error, aiohttp.ServerTimeoutError)
-    return ProviderTimedOut(_facts(response, "read-timeout" if is_idle else "total-timeout"))
-
-
-def _facts(response: aiohttp.ClientResponse, code: str) -> ErrorFacts:
-    return ErrorFacts(code=code, request_id=word(response.headers.get("X-Generation-Id")))
-
-
-def _speakable(error: Exception) -> Exception | None:
-    """Return what may stand behind an error in a traceback.
-
-    The rest of aiohttp's errors can show request headers, a proxy's password or pieces of the
-    answer in their text.
-    """
-    if isinstance(error, aiohttp.ClientConnectorCertificateError):
-        return error.certificate_error
-    if isinstance(error, aiohttp.ClientConnectorError):
-        return error.os_error
-    return error if isinstance(error, OSError) else None

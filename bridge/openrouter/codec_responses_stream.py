@@ -34,6 +34,7 @@ from bridge.openrouter.wire_responses import (
     PartDone,
     Response,
     ResponseEvent,
+    decode_ending,
     decode_failure,
     decode_incomplete_reason,
     decode_output,
@@ -57,7 +58,10 @@ _DONE: Final = {
     "response.reasoning_text.done": PartKind.RAW_THINKING,
     "response.reasoning_summary_text.done": PartKind.SUMMARY,
 }
-_PARTS_DONE: Final = ("response.content_part.done", "response.reasoning_summary_part.done")
+_PARTS_DONE: Final = {
+    "response.content_part.done": (PartKind.TEXT, PartKind.REFUSAL, PartKind.RAW_THINKING),
+    "response.reasoning_summary_part.done": (PartKind.SUMMARY,),
+}
 _PART_KINDS: Final = {
     "output_text": PartKind.TEXT,
     "refusal": PartKind.REFUSAL,
@@ -72,6 +76,9 @@ _ENDINGS: Final = {
     "response.error": EndStatus.ERROR,
     "error": EndStatus.ERROR,
 }
+# The endings that carry no error, and the status that agrees with them.
+_CALM_ENDINGS: Final = {"response.completed": "completed", "response.incomplete": "incomplete"}
+_TELLING_ITEMS: Final = ("message", "reasoning")
 # What a `response.completed` may own up to in its `status`.
 _STATUSES: Final = {"incomplete": EndStatus.INCOMPLETE, "failed": EndStatus.FAILED}
 # Running out of room after a part of the answer is a short answer, not a failed one. Before any
@@ -105,8 +112,14 @@ class ResponsesDecoder:
         self._skipped_count = 0
         self._is_over = False
         self._item_types: dict[int, str] = {}
-        self._begun = Response()
-        self._usage: Usage | None = None
+        self._items_added: list[tuple[int, bytes]] = []
+        self._beginning = b""
+        self._payloads = 0
+
+    @property
+    def payloads(self) -> int:
+        """See `StreamDecoder.payloads`."""
+        return self._payloads
 
     def feed(self, data: bytes) -> Sequence[StreamEvent]:
         """Decode one socket read; deltas that belong together are joined.
@@ -116,7 +129,10 @@ class ResponsesDecoder:
         """
         if self._is_over:
             return ()
-        self._decode(self._sse.feed(data))
+        payloads = self._sse.feed(data)
+        if payloads:
+            self._payloads += len(payloads)
+            self._decode(payloads)
         return self._take_events()
 
     def finish(self) -> Sequence[StreamEvent]:
@@ -145,22 +161,23 @@ class ResponsesDecoder:
             ):
                 texts.append(event.delta)
                 continue
-            self._end_run(run, texts)
-            run, texts = event, [event.delta]
-            run_output, run_content = event.output_index, event.content_index
-            run_summary = event.summary_index
+            if run_type is not None:
+                self._end_run(run, texts)
+            if event.type in _DELTAS:
+                run, texts, run_type = event, [event.delta], event.type
+                run_output, run_content = event.output_index, event.content_index
+                run_summary = event.summary_index
+                continue
             # Only deltas are joined; anything else has to be looked at one by one.
-            run_type = event.type if event.type in _DELTAS else None
-            if run_type is None:
-                self._read_other(event, payload)
-                if self._is_over:
-                    return
-        self._end_run(run, texts)
+            run_type = None
+            self._read_other(event, payload)
+            if self._is_over:
+                return
+        if run_type is not None:
+            self._end_run(run, texts)
 
     def _end_run(self, run: Delta, texts: Sequence[str]) -> None:
-        kind = _DELTAS.get(run.type)
-        if kind is not None:
-            self._parts.advance(_place(kind, run), texts)
+        self._parts.advance(_place(_DELTAS[run.type], run), texts)
 
     def _salvage(self, payload: bytes) -> tuple[Delta, bytes]:
         """Find out what the strict reader refused: the end mark, torn text, or rubbish."""
@@ -182,15 +199,18 @@ class ResponsesDecoder:
             if kind in _DONE:
                 self._read_done(_place(_DONE[kind], event), payload)
             elif kind in _PARTS_DONE:
-                self._state_part(event, _read_part_done(payload).part)
+                if not self._is_part_told(event):
+                    self._state_part(event, _read_part_done(payload).part)
             elif kind == "response.output_item.added":
-                self._item_types[event.output_index] = _read_item_event(payload).item.type
+                self._items_added.append((event.output_index, payload))
             elif kind == "response.output_item.done":
                 self._read_item_done(event.output_index, _read_item_event(payload).item)
             elif kind in _BEGINNINGS:
-                self._note_beginning(_read_response_event(payload))
+                # Nearly always the terminal event says it all again; it is read when it does not.
+                self._beginning = payload
             elif kind in _ENDINGS:
-                self._end(_ENDINGS[kind], _read_response_event(payload))
+                if not (kind in _CALM_ENDINGS and self._end_calmly(kind, payload)):
+                    self._end(_ENDINGS[kind], _read_response_event(payload))
             elif event is _DONE_MARK:
                 self._parts.close()
                 self._is_over = True
@@ -204,6 +224,10 @@ class ResponsesDecoder:
         stated = "" if self._parts.is_told(place) else _read_part(payload).stated
         self._parts.state(place, stated)
 
+    def _is_part_told(self, event: Delta) -> bool:
+        """Whether any kind of part at this place was told; then the event says nothing new."""
+        return any(self._parts.is_told(_place(kind, event)) for kind in _PARTS_DONE[event.type])
+
     def _state_part(self, event: Delta, part: Part) -> None:
         kind = _PART_KINDS.get(part.type)
         if kind is not None:
@@ -215,22 +239,27 @@ class ResponsesDecoder:
 
     def _state_item(self, output_index: int, item: Item) -> None:
         """State what a finished item holds. Other types have content of other shapes."""
-        if item.type not in ("message", "reasoning"):
-            return
-        for parts in (item.content, item.summary):
-            for index, part in enumerate(decode_parts(parts)):
-                kind = _PART_KINDS.get(part.type)
-                if kind is not None:
-                    self._parts.state((kind, output_index, index), part.stated)
+        if item.type in _TELLING_ITEMS:
+            self._state_parts(output_index, decode_parts(item.content))
+            self._state_parts(output_index, decode_parts(item.summary))
 
-    def _note_beginning(self, event: ResponseEvent) -> None:
-        """Keep what an `error` later on will not say again."""
-        self._begun = decode_response(event.response)
-        self._note_usage(event, self._begun)
+    def _state_parts(self, output_index: int, parts: Sequence[Part]) -> None:
+        for index, part in enumerate(parts):
+            kind = _PART_KINDS.get(part.type)
+            if kind is not None:
+                self._parts.state((kind, output_index, index), part.stated)
 
-    def _note_usage(self, event: ResponseEvent, response: Response) -> None:
-        usage = decode_usage(response.usage) or decode_usage(event.usage)
-        self._usage = usage or self._usage
+    def _begun(self) -> tuple[Response, Usage | None]:
+        """Read what the first event said and an `error` later on does not say again."""
+        if not self._beginning:
+            return Response(), None
+        try:
+            event = _read_response_event(self._beginning)
+            response = decode_response(event.response)
+        except UNDECODABLE:
+            self._skipped_count += 1
+            return Response(), None
+        return response, decode_usage(response.usage) or decode_usage(event.usage)
 
     def _read_untyped(self, event: ResponseEvent) -> None:
         """An error may come bare, as `{"error": ...}`; anything else needs a type."""
@@ -239,10 +268,37 @@ class ResponsesDecoder:
         else:
             self._skipped_count += 1
 
+    def _end_calmly(self, kind: str, payload: bytes) -> bool:
+        """Take the usual terminal event, in the usual shape. False: look at it more closely."""
+        ending = decode_ending(payload)
+        if ending is None or ending.status != _CALM_ENDINGS[kind] or ending.usage is None:
+            return False
+        if not (ending.response_id and ending.model):
+            return False
+        if ending.output:
+            places = self._places([item.type for item in ending.output])
+            for output_index, item in zip(places, ending.output, strict=True):
+                if output_index is not None and item.type in _TELLING_ITEMS:
+                    self._state_parts(output_index, item.content or ())
+                    self._state_parts(output_index, item.summary or ())
+        self._parts.close()
+        self._flush_skipped()
+        status = _ENDINGS[kind]
+        is_cut = status is EndStatus.INCOMPLETE
+        ended = StreamEnded(
+            status=status,
+            incomplete_reason=ending.incomplete_reason if is_cut else None,
+            usage=ending.usage,
+            response_id=ending.response_id,
+            model=ending.model,
+        )
+        self._parts.events.append(ended)
+        self._is_over = True
+        return True
+
     def _end(self, named: EndStatus, event: ResponseEvent) -> None:
         """Tell how the stream ended, after all that was still to be told."""
         response = decode_response(event.response)
-        self._note_usage(event, response)
         self._state_output(decode_output(response.output))
         self._parts.close()
         self._flush_skipped()
@@ -259,13 +315,19 @@ class ResponsesDecoder:
             failure = decode_failure(event, response)
             if self._is_cut_by_length(failure):
                 status, reason, failure = EndStatus.INCOMPLETE, _LENGTH_REASON, None
+        usage = decode_usage(response.usage) or decode_usage(event.usage)
+        if not (usage and response.id and response.model):
+            begun, begun_usage = self._begun()
+            usage = usage or begun_usage
+        else:
+            begun = response
         return StreamEnded(
             status=status,
             incomplete_reason=reason if status is EndStatus.INCOMPLETE else None,
-            usage=self._usage,
+            usage=usage,
             failure=failure,
-            response_id=response.id or self._begun.id or "",
-            model=response.model or self._begun.model or "",
+            response_id=response.id or begun.id or "",
+            model=response.model or begun.model or "",
         )
 
     def _is_cut_by_length(self, failure: StreamFailure) -> bool:
@@ -273,11 +335,26 @@ class ResponsesDecoder:
         return not self._parts.is_empty and not words.isdisjoint(_LENGTH_WORDS)
 
     def _state_output(self, output: Sequence[Item]) -> None:
-        announced = {**self._parts.item_types(), **self._item_types}
-        places = place_items([item.type for item in output], announced)
+        if not output:
+            return
+        places = self._places([item.type for item in output])
         for output_index, item in zip(places, output, strict=True):
             if output_index is not None:
                 self._state_item(output_index, item)
+
+    def _places(self, types: Sequence[str]) -> Sequence[int | None]:
+        announced = {**self._parts.item_types(), **self._announced(), **self._item_types}
+        return place_items(types, announced)
+
+    def _announced(self) -> Mapping[int, str]:
+        """Read the types of the items that began; only the terminal output asks for them."""
+        types: dict[int, str] = {}
+        for output_index, payload in self._items_added:
+            try:
+                types[output_index] = _read_item_event(payload).item.type
+            except UNDECODABLE:
+                self._skipped_count += 1
+        return types
 
     def _flush_skipped(self) -> None:
         if self._skipped_count:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import ssl
 from base64 import b64encode
@@ -59,6 +60,24 @@ def load_tls_context() -> ssl.SSLContext:
     if not named and not _has_authorities(context):
         context.load_verify_locations(certifi.where())
     return context
+
+
+class TlsContext:
+    """One verifying context for all adapters that share it, loaded off the loop when first used.
+
+    So the first list of models pays for it, and not the first chat.
+    """
+
+    def __init__(self) -> None:
+        self._context: ssl.SSLContext | None = None
+        self._loading = asyncio.Lock()
+
+    async def get(self) -> ssl.SSLContext:
+        """Return the context, waiting for it the first time."""
+        async with self._loading:
+            if self._context is None:
+                self._context = await asyncio.to_thread(load_tls_context)
+            return self._context
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

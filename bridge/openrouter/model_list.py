@@ -27,7 +27,7 @@ from bridge.openrouter.catalog_rows import CatalogRead, RowCounts, read_catalog
 from bridge.openrouter.errors import provider_error
 from bridge.openrouter.http_defaults import (
     ERROR_BODY_BYTES_MAX,
-    load_tls_context,
+    TlsContext,
     request_headers,
 )
 
@@ -48,7 +48,8 @@ class HttpxCatalog:
     names; it belongs to the loop of that call.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, tls: TlsContext | None = None) -> None:
+        self._tls = tls or TlsContext()
         self._client: httpx.AsyncClient | None = None
         self._is_closed = False
         self._starting = asyncio.Lock()
@@ -101,8 +102,7 @@ class HttpxCatalog:
             if self._is_closed:
                 raise ConnectionFailed(ErrorFacts(code="client-closed"))
             if self._client is None:
-                tls = await asyncio.to_thread(load_tls_context)
-                self._client = _new_client(tls)
+                self._client = _new_client(await self._tls.get())
             return self._client
 
 

@@ -4,8 +4,8 @@ Only `data` matters here: `event`, `id`, `retry`, comments and unknown fields ar
 because the JSON inside says its own type. A read may end anywhere, also inside a character or
 between the two bytes of a CRLF. All three line ends of the SSE rules are taken (SPEC 81).
 
-Cost is linear in the bytes, however small the reads are: bytes without a line end are only
-appended, and each byte is joined once, when its line is complete.
+Only whole events are looked at: bytes after the last blank line wait. Cost is linear in the
+bytes, however small the reads are: what waits is only appended to, and joined once.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ EVENT_BYTES_MAX = 64 * 1024 * 1024
 _BOM = b"\xef\xbb\xbf"
 _FIELD = b"data:"
 _FIELD_SPACED = b"data: "
+_EVENT = b"event:"
+_BLANK_LINE = b"\n\n"
 
 
 class SseDecoder:
@@ -26,13 +28,11 @@ class SseDecoder:
     event can repeat every tool, or carry a picture.
     """
 
-    __slots__ = ("_at_start", "_event_bytes_max", "_line", "_lines", "_lines_bytes", "_skip_lf")
+    __slots__ = ("_at_start", "_event_bytes_max", "_rest", "_skip_lf")
 
     def __init__(self, *, event_bytes_max: int = EVENT_BYTES_MAX) -> None:
         self._event_bytes_max = event_bytes_max
-        self._line = bytearray()
-        self._lines: list[bytes] = []
-        self._lines_bytes = 0
+        self._rest = bytearray()
         self._skip_lf = False
         self._at_start = True
 
@@ -46,29 +46,34 @@ class SseDecoder:
             data = self._without_bom(data)
         if self._skip_lf or b"\r" in data:
             data = self._with_lf_only(data)
-        cut = data.rfind(b"\n") + 1
-        if not cut:
-            self._line += data
-            self._check_size()
-            return []
-        whole = b"".join((self._line, data[:cut])) if self._line else data[:cut]
-        self._line = bytearray(data[cut:])
-        payloads = self._payloads(whole)
+        rest = self._rest
+        if not rest and data.endswith(_BLANK_LINE):
+            return _payloads(data)
+        cut = data.rfind(_BLANK_LINE) + 2
+        if cut == 1:
+            # The two line ends of a blank line may come in two reads.
+            if not (rest.endswith(b"\n") and data.startswith(b"\n")):
+                rest += data
+                self._check_size()
+                return []
+            cut = 1
+        whole = b"".join((rest, data[:cut])) if rest else data[:cut]
+        self._rest = bytearray(data[cut:])
         self._check_size()
-        return payloads
+        return _payloads(whole)
 
     def finish(self) -> list[bytes]:
         """Return the last payload when the body ended without its blank line."""
-        payloads = self._payloads_by_line(bytes(self._line) + b"\n\n")
-        self._line.clear()
+        payloads = _payloads_by_line(bytes(self._rest) + _BLANK_LINE)
+        self._rest.clear()
         return payloads
 
     def _without_bom(self, data: bytes) -> bytes:
         """Drop a byte order mark, waiting for all of it before anything is decided."""
-        data = bytes(self._line) + data
-        self._line.clear()
+        data = bytes(self._rest) + data
+        self._rest.clear()
         if len(data) < len(_BOM) and _BOM.startswith(data):
-            self._line += data
+            self._rest += data
             return b""
         self._at_start = False
         return data.removeprefix(_BOM)
@@ -82,33 +87,41 @@ class SseDecoder:
         self._skip_lf = data.endswith(b"\r")
         return data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
 
-    def _payloads(self, whole: bytes) -> list[bytes]:
-        """Cut complete lines into payloads; the usual shape costs one split."""
-        if not self._lines and whole.startswith(_FIELD_SPACED) and whole.endswith(b"\n\n"):
-            payloads = whole[len(_FIELD_SPACED) : -2].split(b"\n\ndata: ")
-            # As many line ends as two an event: there was nothing else in between.
-            if whole.count(b"\n") == 2 * len(payloads):
-                return payloads
-        return self._payloads_by_line(whole)
-
-    def _payloads_by_line(self, whole: bytes) -> list[bytes]:
-        """Follow the SSE rules line by line: comments, other fields, several `data` lines."""
-        payloads: list[bytes] = []
-        lines = self._lines
-        for line in whole[:-1].split(b"\n"):
-            if line.startswith(_FIELD):
-                lines.append(line[6:] if line.startswith(_FIELD_SPACED) else line[5:])
-                self._lines_bytes += len(line) + 1
-            elif not line:
-                if lines:
-                    payloads.append(b"\n".join(lines))
-                    lines.clear()
-                    self._lines_bytes = 0
-            elif line == b"data":
-                lines.append(b"")
-                self._lines_bytes += len(line) + 1
-        return payloads
-
     def _check_size(self) -> None:
-        if len(self._line) + self._lines_bytes > self._event_bytes_max:
+        if len(self._rest) > self._event_bytes_max:
             raise StreamBroken(ErrorFacts(code="event_too_large"))
+
+
+def _payloads(whole: bytes) -> list[bytes]:
+    """Cut complete events into payloads; the usual shapes cost one split."""
+    if whole.startswith(_FIELD_SPACED):
+        payloads = whole[len(_FIELD_SPACED) : -2].split(b"\n\ndata: ")
+        # As many line ends as two an event: there was nothing else in between.
+        if whole.count(b"\n") == 2 * len(payloads):
+            return payloads
+    payloads = []
+    for block in whole[:-2].split(_BLANK_LINE):
+        first, line_end, second = block.partition(b"\n")
+        if first.startswith(_EVENT) and second.startswith(_FIELD_SPACED) and b"\n" not in second:
+            payloads.append(second[len(_FIELD_SPACED) :])
+        elif first.startswith(_FIELD_SPACED) and not line_end:
+            payloads.append(first[len(_FIELD_SPACED) :])
+        else:
+            payloads += _payloads_by_line(block + _BLANK_LINE)
+    return payloads
+
+
+def _payloads_by_line(whole: bytes) -> list[bytes]:
+    """Follow the SSE rules line by line: comments, other fields, several `data` lines."""
+    payloads: list[bytes] = []
+    lines: list[bytes] = []
+    for line in whole[:-1].split(b"\n"):
+        if line.startswith(_FIELD):
+            lines.append(line[6:] if line.startswith(_FIELD_SPACED) else line[5:])
+        elif not line:
+            if lines:
+                payloads.append(b"\n".join(lines))
+                lines.clear()
+        elif line == b"data":
+            lines.append(b"")
+    return payloads

@@ -58,6 +58,8 @@ def responses_parameters(given: Mapping[str, object]) -> dict[str, object]:
         Wire values by /responses names, all in `RESPONSES_KEYS`, none of them None. Values that
         cannot be meant (a blank number, a metadata pair that is too long) are left out.
     """
+    if not given:
+        return {}
     wanted: dict[str, object] = {name: given.get(name) for name in _VERBATIM}
     wanted.update((name, _number(given.get(name))) for name in _NUMBERS)
     wanted.update((name, _integer(given.get(name))) for name in _INTEGERS)

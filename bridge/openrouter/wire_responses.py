@@ -122,7 +122,40 @@ class _UsageBody(Struct, gc=False):
     output_tokens_details: _OutputDetails | None = None
 
 
+class WholeItem(Struct, gc=False):
+    """An output item of the usual shape."""
+
+    type: str = ""
+    content: list[Part] | None = None
+    summary: list[Part] | None = None
+
+
+class _WholeResponse(Struct, gc=False):
+    id: str | None = None
+    model: str | None = None
+    status: str | None = None
+    output: list[WholeItem] | None = None
+    usage: _UsageBody | None = None
+    incomplete_details: _IncompleteDetails | None = None
+
+
+class _WholeEvent(Struct, gc=False):
+    response: _WholeResponse
+
+
+class Ending(Struct, gc=False):
+    """What a terminal event without an error says."""
+
+    status: str
+    response_id: str
+    model: str
+    usage: Usage | None
+    output: Sequence[WholeItem]
+    incomplete_reason: str | None
+
+
 _error = msgspec.json.Decoder(_ErrorBody)
+_whole = msgspec.json.Decoder(_WholeEvent)
 _incomplete = msgspec.json.Decoder(_IncompleteDetails)
 _usage = msgspec.json.Decoder(_UsageBody, strict=False)
 _parts = msgspec.json.Decoder(list[Part])
@@ -155,8 +188,27 @@ def decode_incomplete_reason(raw: Raw) -> str | None:
 def decode_usage(raw: Raw) -> Usage | None:
     """Read token counts and cost; None when there are none. Any sub-object may be missing."""
     body = _optional(_usage, raw)
-    if body is None:
+    return None if body is None else _usage_of(body)
+
+
+def decode_ending(payload: bytes) -> Ending | None:
+    """Read a terminal event in one go; None when any of it has an unusual shape."""
+    try:
+        response = _whole.decode(payload).response
+    except UNDECODABLE:
         return None
+    details = response.incomplete_details
+    return Ending(
+        status=response.status or "",
+        response_id=response.id or "",
+        model=response.model or "",
+        usage=None if response.usage is None else _usage_of(response.usage),
+        output=response.output or (),
+        incomplete_reason=None if details is None else details.reason,
+    )
+
+
+def _usage_of(body: _UsageBody) -> Usage:
     input_tokens, output_tokens = _count(body.input_tokens), _count(body.output_tokens)
     inputs, outputs = body.input_tokens_details, body.output_tokens_details
     return Usage(
