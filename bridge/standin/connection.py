@@ -8,8 +8,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import struct
-from collections.abc import Callable
-from typing import Protocol
+from typing import Protocol, cast
 
 from bridge.standin.error_answers import error_answer
 from bridge.standin.http1 import HttpRequest, RequestParser, RequestUnreadable
@@ -57,10 +56,10 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the transport, or close it when the house is full."""
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        # Not every loop's transports are declared as what they are.
+        self._transport = cast("asyncio.Transport", transport)
         if not self._house.enter(self):
-            transport.abort()
+            self._transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Note when the client left, and stop playing."""
@@ -187,6 +186,3 @@ class Connection(asyncio.Protocol):
         raw: socket.socket = transport.get_extra_info("socket")
         raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_RESET)
         transport.abort()
-
-
-ConnectionFactory = Callable[[], Connection]

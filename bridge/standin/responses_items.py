@@ -14,7 +14,8 @@ class Item:
 
     index: int
     voice: Voice
-    texts: dict[int, str] = field(default_factory=dict)
+    # Deltas by part; joined late, because a long answer has very many.
+    told: dict[int, list[str]] = field(default_factory=dict)
     sealed: str = ""
     sources: list[str] = field(default_factory=list)
 
@@ -25,7 +26,7 @@ class Item:
         elif piece.voice is Voice.SOURCE:
             self.sources.append(piece.text)
         else:
-            self.texts[piece.part] = self.texts.get(piece.part, "") + piece.text
+            self.told.setdefault(piece.part, []).append(piece.text)
 
     def identity(self, *, is_terminal: bool = False) -> str:
         """Ids are made up per batch of events, so the terminal event tells another one."""
@@ -36,6 +37,10 @@ class Item:
             Voice.TOOL_CALL: "fc",
         }.get(self.voice, "msg")
         return f"{prefix}_tmp_{'z' if is_terminal else 'a'}{self.index:010d}"
+
+    def text(self, part: int) -> str:
+        """Return what was told of a part so far."""
+        return "".join(self.told.get(part, ()))
 
     def begun(self) -> JsonObject:
         """Return the item as it is announced."""
@@ -55,14 +60,14 @@ class Item:
         if self.voice in (Voice.THINKING, Voice.SUMMARY, Voice.SEALED):
             return {**common, **self._reasoning()}
         if self.voice is Voice.TOOL_CALL:
-            return {**common, **self._call(arguments=self.texts.get(0, ""))}
-        content = [self.part(part) for part in sorted(self.texts)]
+            return {**common, **self._call(arguments=self.text(0))}
+        content = [self.part(part) for part in sorted(self.told)]
         message = {**common, "type": "message", "role": "assistant", "content": content}
         return message if phase is None else {**message, "phase": phase}
 
     def _reasoning(self) -> JsonObject:
         is_summary = self.voice is Voice.SUMMARY
-        parts = [self.part(part) for part in sorted(self.texts)]
+        parts = [self.part(part) for part in sorted(self.told)]
         item: dict[str, Json] = {"type": "reasoning", "summary": parts if is_summary else []}
         if not is_summary and parts:
             item["content"] = parts
@@ -81,7 +86,7 @@ class Item:
 
     def part(self, part: int, *, is_empty: bool = False) -> JsonObject:
         """Return one part of the item, empty as it is announced or as far as it was told."""
-        text = "" if is_empty else self.texts.get(part, "")
+        text = "" if is_empty else self.text(part)
         match self.voice:
             case Voice.THINKING:
                 return {"type": "reasoning_text", "text": text}

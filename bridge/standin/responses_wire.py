@@ -163,7 +163,7 @@ class _Teller:
                 output_index=piece.item,
                 item=item.begun(),
             )
-        is_new_part = piece.part not in item.texts
+        is_new_part = piece.part not in item.told
         item.add(piece)
         if piece.voice is Voice.SOURCE:
             self._tell_source(item)
@@ -212,7 +212,7 @@ class _Teller:
     def close(self, index: int) -> None:
         """Tell each part of the item whole, then the item."""
         item = self.open_items.pop(index)
-        for part in sorted(item.texts):
+        for part in sorted(item.told):
             self._close_part(item, part)
         status = "completed" if self.script.finish is Finish.STOP else "incomplete"
         self.event(
@@ -224,7 +224,7 @@ class _Teller:
 
     def _close_part(self, item: Item, part: int) -> None:
         place: dict[str, Json] = {"output_index": item.index, "item_id": item.identity()}
-        text = item.texts[part]
+        text = item.text(part)
         # Without deltas the statement is the first the reader sees of the answer.
         is_first = self.script.telling is Telling.BY_STATEMENTS and item.voice in _VISIBLE
         self.event(
