@@ -42,10 +42,13 @@ class GetCatalog:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CatalogKnown:
-    """The newest catalog there is."""
+    """The newest catalog there is.
+
+    `fresh_until_s` is on the system's clock; before then asking again brings nothing new.
+    """
 
     catalog: Catalog = field(repr=False)
-    is_stale: bool
+    fresh_until_s: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,12 +137,15 @@ class CatalogActor(LoopActor[CatalogMessage]):
             self._failures = 0 if is_new_endpoint else self._failures
             self._fetch(message.endpoint)
         if self._catalog is not None:
-            reply.set(CatalogKnown(catalog=self._catalog, is_stale=is_stale))
+            reply.set(self._known(self._catalog))
         elif self._is_fetching:
             self._wait(reply)
         else:
             assert self._last_error is not None, "no fetch under way means that one has failed"
             reply.set(CatalogMissing(error=self._last_error))
+
+    def _known(self, catalog: Catalog) -> CatalogKnown:
+        return CatalogKnown(catalog=catalog, fresh_until_s=self._fetched_s + self._refresh_s)
 
     def _wait(self, reply: Reply) -> None:
         if len(self._waiting) >= WAITING_MAX:
@@ -162,7 +168,7 @@ class CatalogActor(LoopActor[CatalogMessage]):
         self._is_fetching = False
         self._catalog, self._last_error, self._failures = catalog, None, 0
         self._fetched_s = self.system.clock.now_s()
-        self._answer(CatalogKnown(catalog=catalog, is_stale=False))
+        self._answer(self._known(catalog))
 
     def _on_failed(self, error: ProviderError) -> None:
         self._failures += 1

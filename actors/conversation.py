@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from enum import Enum
+from enum import IntEnum, auto
 from typing import TypeAlias
 
 from actors.values import (
@@ -25,13 +25,13 @@ from actors.values import (
 )
 
 
-class PartKind(Enum):
-    """What a part of an item holds."""
+class PartKind(IntEnum):
+    """What a part of an item holds. A number, because keys are hashed for every read."""
 
-    TEXT = "text"
-    REASONING = "reasoning"
-    SUMMARY = "summary"
-    REFUSAL = "refusal"
+    TEXT = auto()
+    REASONING = auto()
+    SUMMARY = auto()
+    REFUSAL = auto()
 
 
 # Items overlap and their ids are made up, so the place in the output is what names a part.
@@ -57,22 +57,22 @@ class Conversation:
         return bool(self.parts)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Advance:
-    """The answer after some events, and what of them is new to the reader, in order."""
-
-    conversation: Conversation
-    shown: Sequence[Shown]
-
-
-def advance(conversation: Conversation, events: Sequence[StreamEvent]) -> Advance:
+def advance(
+    conversation: Conversation, events: Sequence[StreamEvent]
+) -> tuple[Conversation, Sequence[Shown]]:
     """Take events in.
 
     Args:
         conversation: the answer before them.
         events: in the order of the stream; what follows the terminal event is ignored.
+
+    Returns:
+        The answer after them, and what of them is new to the reader, in order.
     """
     parts = conversation.parts
+    if len(events) == 1 and type(first := events[0]) is TextAdvanced and _key_of(first) in parts:
+        # Nearly every read of a long answer is this: more text where there was some.
+        return conversation, (first,)
     skipped, ended = conversation.skipped, conversation.ended
     shown: list[Shown] = []
     for event in events:
@@ -80,26 +80,18 @@ def advance(conversation: Conversation, events: Sequence[StreamEvent]) -> Advanc
             break
         match event:
             case TextAdvanced() | ReasoningAdvanced() | RefusalAdvanced():
-                key = _key_of(event)
-                if key not in parts:
-                    parts |= {key}
+                parts |= {_key_of(event)}
                 shown.append(event)
             case TextStated() | ReasoningStated() | RefusalStated():
                 stated = _advance_of(event)
-                key = _key_of(stated)
-                if stated.text and key not in parts:
-                    parts |= {key}
+                if stated.text and _key_of(stated) not in parts:
+                    parts |= {_key_of(stated)}
                     shown.append(stated)
             case EventSkipped(count=count):
                 skipped += count
             case StreamEnded():
                 ended = event
-    if parts is conversation.parts and ended is None and skipped == conversation.skipped:
-        return Advance(conversation=conversation, shown=shown)
-    return Advance(
-        conversation=replace(conversation, parts=parts, skipped=skipped, ended=ended),
-        shown=shown,
-    )
+    return replace(conversation, parts=parts, skipped=skipped, ended=ended), shown
 
 
 def has_output(events: Sequence[StreamEvent]) -> bool:
@@ -111,15 +103,10 @@ def has_output(events: Sequence[StreamEvent]) -> bool:
     )
 
 
-def end_of(events: Sequence[StreamEvent]) -> StreamEnded | None:
-    """Return the terminal event among these, or None."""
-    return next((event for event in events if isinstance(event, StreamEnded)), None)
-
-
 def _key_of(event: Shown) -> PartKey:
     match event:
-        case TextAdvanced(output_index=item, content_index=part):
-            return (PartKind.TEXT, item, part)
+        case TextAdvanced():
+            return (PartKind.TEXT, event.output_index, event.content_index)
         case RefusalAdvanced(output_index=item, content_index=part):
             return (PartKind.REFUSAL, item, part)
         case ReasoningAdvanced(output_index=item, part_index=part, kind=ReasoningKind.RAW):

@@ -196,7 +196,14 @@ class Provider(Protocol):
 
 
 class StreamDecoder(Protocol):
-    """Bytes of one stream to events; keeps what a read left unfinished. Pure, no I/O."""
+    """Bytes of one stream to events; keeps what a read left unfinished. Pure, no I/O.
+
+    The terminal event is the last one that is ever decoded.
+    """
+
+    @property
+    def payloads(self) -> int:
+        """How many events of the wire came so far, known or not; comments do not count."""
 
     def feed(self, data: bytes) -> Sequence[StreamEvent]:
         """Decode one socket read; deltas of a kind are joined."""

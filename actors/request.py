@@ -86,6 +86,7 @@ class ChatSetup:
         reads_max: socket reads under way from the attempt to the request.
         mailbox_max: messages that may wait for the request; never fewer than the credit.
         attempt_policy: how often an attempt is made again, and when.
+        attempt: the actor that makes it.
     """
 
     provider: Provider = field(repr=False)
@@ -93,6 +94,7 @@ class ChatSetup:
     reads_max: int
     mailbox_max: int
     attempt_policy: RestartPolicy
+    attempt: type[SseActor] = SseActor
 
     @property
     def credit(self) -> int:
@@ -133,7 +135,7 @@ class RequestActor(LoopActor[RequestMessage]):
         call = setup.codec.encode(self._request, self._endpoint)
         spec: ChildSpec[Any] = ChildSpec(
             start=partial(
-                SseActor, setup.provider, setup.codec, call, self.actor_ref, setup.credit
+                setup.attempt, setup.provider, setup.codec, call, self.actor_ref, setup.credit
             ),
             restart=Restart.TRANSIENT,
             shutdown_s=0.0,
@@ -171,14 +173,15 @@ class RequestActor(LoopActor[RequestMessage]):
         if message.attempt != self._attempt:
             assert not self._conversation.has_output, "nothing is re-posted after visible output"
             self._attempt, self._conversation = message.attempt, Conversation()
-        taken = advance(self._conversation, message.events)
-        self._conversation = taken.conversation
+        self._conversation, shown = advance(self._conversation, message.events)
         self._owed += 1
-        has_room = self._sink.show(taken.shown) if taken.shown else True
-        if taken.conversation.ended is not None:
-            self._on_ended(taken.conversation.ended)
+        has_room = self._sink.show(shown) if shown else True
+        if self._conversation.ended is not None:
+            self._on_ended(self._conversation.ended)
         elif has_room:
-            self._grant()
+            # In halves of the window: the attempt never runs dry, and hears half as often.
+            if 2 * self._owed >= self._setup.credit:
+                self._grant()
         else:
             ref = self.actor_ref
             self._sink.when_room(lambda: ref.offer(RoomMade()))

@@ -19,7 +19,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias, assert_never
 
-from actors.conversation import end_of, has_output
+from actors.conversation import has_output
 from actors.kernel.actor import LoopActor
 from actors.kernel.ref import ActorRef
 from actors.kernel.signals import Crashed
@@ -32,7 +32,7 @@ from actors.ports import (
     ProviderStream,
     StreamBroken,
 )
-from actors.values import EndStatus, EventSkipped, StreamEnded, StreamEvent
+from actors.values import EndStatus, StreamEnded, StreamEvent
 
 # Comments keep a connection alive for ever; this is how long they may stand for an answer.
 NO_EVENT_MAX_S = 900.0
@@ -95,6 +95,8 @@ class SseActor(LoopActor[SseMessage]):
         self._credit = credit
         self._stream: ProviderStream | None = None
         self._has_output = False
+        self._is_over = False
+        self._payloads = 0
         self._last_event_s = 0.0
 
     def on_start(self) -> None:
@@ -111,6 +113,8 @@ class SseActor(LoopActor[SseMessage]):
                 self._credit += reads
             case _:
                 assert_never(message)
+        if self._is_over:
+            return
         try:
             if self._stream is None:
                 self._stream = await self._provider.open(self._call)
@@ -123,22 +127,24 @@ class SseActor(LoopActor[SseMessage]):
                 self.exit(Crashed(error))
 
     async def _read_on(self, stream: ProviderStream) -> None:
+        decoder = self._decoder
         while self._credit > 0:
             data = await stream.read()
-            events = self._decoder.feed(data) if data else self._decoder.finish()
-            self._check_life(events)
+            events = decoder.feed(data) if data else decoder.finish()
+            self._check_life(decoder.payloads)
             if events and self._hand_over(events):
-                # The adapter sees to the rest of the body, and keeps the connection if it can.
-                self._stream = None
+                # The adapter sees to the rest of the body, and keeps the connection if it can;
+                # the chat's supervisor ends this actor together with the request.
+                self._stream, self._is_over = None, True
                 stream.finish()
-                self.exit()
                 return
             if not data:
                 raise StreamBroken(ErrorFacts(code="ended-without-terminal-event"))
 
     def _hand_over(self, events: Sequence[StreamEvent]) -> bool:
-        """Send a read to the request. True: it held the terminal event."""
-        ended = end_of(events)
+        """Send a read to the request. True: it held the terminal event, the last there is."""
+        last = events[-1]
+        ended = last if isinstance(last, StreamEnded) else None
         if not self._has_output:
             self._has_output = has_output(events)
             if ended is not None and not self._has_output:
@@ -160,10 +166,11 @@ class SseActor(LoopActor[SseMessage]):
             if error.transient:
                 raise error
 
-    def _check_life(self, events: Sequence[StreamEvent]) -> None:
+    def _check_life(self, payloads: int) -> None:
+        """Comments keep the connection alive, but only so long (SPEC 23)."""
         now_s = self.system.clock.now_s()
-        if any(not isinstance(event, EventSkipped) for event in events):
-            self._last_event_s = now_s
+        if payloads > self._payloads:
+            self._payloads, self._last_event_s = payloads, now_s
         elif now_s - self._last_event_s > NO_EVENT_MAX_S:
             raise StreamBroken(ErrorFacts(code="no-event"))
 

@@ -15,7 +15,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, Final
 
 import supervisor as our_supervisor
@@ -48,10 +48,11 @@ from actors.ports import (
     StreamBroken,
 )
 from actors.request import RESERVED_MESSAGES, ChatSetup, RequestActor
+from actors.sse import SseActor
 from actors.values import ChatRequest
 from bridge.config.settings import Settings
 from supervisor.dynamic import DynamicSupervisor
-from supervisor.gate import Admit, GateActor, KeyPolicy
+from supervisor.gate import Admit, Admitted, GateActor, KeyPolicy, Refused
 from supervisor.static import Supervisor
 from supervisor.strategy import AutoShutdown
 
@@ -89,7 +90,8 @@ ATTEMPT: Final = RestartPolicy(
 )
 
 
-def user_policy(settings: Settings) -> RestartPolicy:
+@lru_cache(maxsize=64)
+def user_policy(failures_max: int, window_s: float) -> RestartPolicy:
     """One user's requests (SPEC 21): the n-th failure in the window holds them for a window.
 
     A failure is a 5xx, a timeout, a lost connection, a broken stream, or a bug of ours. What a
@@ -110,11 +112,9 @@ def user_policy(settings: Settings) -> RestartPolicy:
             AttributeError,
             ArithmeticError,
         ),
-        intensity=Intensity(
-            restarts_max=settings.breaker_failures_max - 1, window_s=settings.breaker_window_s
-        ),
+        intensity=Intensity(restarts_max=failures_max - 1, window_s=window_s),
         then=Then.HOLD,
-        hold_s=settings.breaker_window_s,
+        hold_s=window_s,
     )
 
 
@@ -128,13 +128,42 @@ class Ports:
     close: Callable[[], Any]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What the tree is made of. The defaults are the product.
+
+    A simulation brings small bounds, and broken parts to see whether it would notice them.
+
+    Attributes:
+        root, chats, chat: the supervisors, from the top down; `chat` keeps one chat.
+        gate, catalog, request, attempt: the actors.
+        chats_max: chats that live at once, whatever the valves say.
+        waiting_max: requests that wait for admission at once.
+        admission_wait_max_s: how long one of them waits.
+    """
+
+    root: type[Supervisor] = Supervisor
+    chats: type[DynamicSupervisor] = DynamicSupervisor
+    chat: type[Supervisor] = Supervisor
+    gate: type[GateActor] = GateActor
+    catalog: type[CatalogActor] = CatalogActor
+    request: type[RequestActor] = RequestActor
+    attempt: type[SseActor] = SseActor
+    chats_max: int = CHATS_MAX
+    waiting_max: int = WAITING_MAX
+    admission_wait_max_s: float = ADMISSION_WAIT_MAX_S
+
+
+PRODUCT: Final = Parts()
+
+
 class App:
     """One running tree. Make it inside the loop it will live on.
 
     Args:
         ports: the adapters, or their simulated twins.
         name: for logs and thread names.
-        clock, entropy, interceptors, start_worker: what a simulation brings along.
+        clock, entropy, interceptors, parts: what a simulation brings along.
 
     Raises:
         ImportError: another package called `supervisor` took the place of ours.
@@ -148,11 +177,13 @@ class App:
         clock: Clock | None = None,
         entropy: Entropy | None = None,
         interceptors: tuple[Interceptor, ...] = (),
+        parts: Parts = PRODUCT,
     ) -> None:
         _check_packages()
         self._ports = ports
+        self._parts = parts
         self.system = ActorSystem(name, clock=clock, entropy=entropy, interceptors=interceptors)
-        self.root: ActorRef[Any] = self.system.spawn(_root_spec(ports))
+        self.root: ActorRef[Any] = self.system.spawn(_root_spec(ports, parts))
 
     # --- what doors ask for --------------------------------------------------------------------
 
@@ -162,21 +193,47 @@ class App:
         """Ask the gate to run a chat; the answer is `Admitted` or `Refused`.
 
         The wait for admission is bounded (`ADMISSION_WAIT_MAX_S`); cancel the future to give up.
+        A door that may be cancelled while it waits takes `admitted`.
         """
+        parts = self._parts
         setup = ChatSetup(
             provider=self._ports.provider,
             codec=self._ports.codec,
             reads_max=settings.reads_in_flight_max,
             mailbox_max=settings.request_mailbox_max,
             attempt_policy=ATTEMPT,
+            attempt=parts.attempt,
         )
+        policy = user_policy(settings.breaker_failures_max, settings.breaker_window_s)
         admit = Admit(
-            spec=chat_spec(request, settings, setup, sink),
-            keys=(KeyPolicy(key=f"user:{user}", policy=user_policy(settings)),),
+            spec=chat_spec(request, settings, setup, sink, parts),
+            keys=(KeyPolicy(key=f"user:{user}", policy=policy),),
             running_max=settings.requests_max,
-            waiting_max=WAITING_MAX,
+            waiting_max=parts.waiting_max,
         )
-        return self._find("gate").ask(admit, block=False, timeout=ADMISSION_WAIT_MAX_S)
+        wait_s = parts.admission_wait_max_s
+        return self._find("gate").ask(admit, block=False, timeout=wait_s)
+
+    async def admitted(
+        self, request: ChatRequest, settings: Settings, sink: EventSink, *, user: str
+    ) -> Admitted | Refused:
+        """Ask as `admit` does and wait; who is cancelled meanwhile leaves no chat behind.
+
+        Raises:
+            KernelError: the gate did not answer.
+        """
+        asking = self.admit(request, settings, sink, user=user)
+        try:
+            answer: Admitted | Refused = await asking
+        except asyncio.CancelledError:
+            # It may have been admitted in this very turn, and nobody else knows of it.
+            asking.add_done_callback(_take_back)
+            raise
+        return answer
+
+    def now_s(self) -> float:
+        """The tree's own time, monotonic."""
+        return self.system.clock.now_s()
 
     def catalog(self, settings: Settings, *, wait_s: float) -> AskFuture:
         """Ask for the models; the answer is `CatalogKnown` or `CatalogMissing`."""
@@ -212,45 +269,59 @@ def _check_packages() -> None:
         )
 
 
-def _root_spec(ports: Ports) -> ChildSpec[Any]:
+def _take_back(asking: AskFuture) -> None:
+    """End a chat whose door has gone."""
+    if asking.error is None:
+        answer = asking.get()
+        if isinstance(answer, Admitted):
+            answer.ref.shut_down(0.0)
+
+
+def _root_spec(ports: Ports, parts: Parts) -> ChildSpec[Any]:
+    chats_max, waiting_max = parts.chats_max, parts.waiting_max
     children: tuple[ChildSpec[Any], ...] = (
         ChildSpec(
-            name="catalog", start=partial(CatalogActor, ports.catalog_source), policy=PLUMBING
+            name="catalog", start=partial(parts.catalog, ports.catalog_source), policy=PLUMBING
         ),
         ChildSpec(
             name="chats",
-            start=partial(DynamicSupervisor, children_max=CHATS_MAX),
+            start=partial(parts.chats, children_max=chats_max),
             policy=PLUMBING,
             shutdown_s=20.0,
-            mailbox=MailboxSpec(messages_max=2 * CHATS_MAX),
+            mailbox=MailboxSpec(messages_max=2 * chats_max),
         ),
         ChildSpec(
             name="gate",
-            start=partial(GateActor, "root/chats"),
+            start=partial(parts.gate, "root/chats"),
             policy=PLUMBING,
-            mailbox=MailboxSpec(messages_max=WAITING_MAX + CHATS_MAX),
+            mailbox=MailboxSpec(messages_max=waiting_max + chats_max),
         ),
     )
     return ChildSpec(
         name="root",
-        start=partial(Supervisor, children, intensity=Intensity(restarts_max=5, window_s=60.0)),
+        start=partial(parts.root, children, intensity=Intensity(restarts_max=5, window_s=60.0)),
         shutdown_s=20.0,
     )
 
 
 def chat_spec(
-    request: ChatRequest, settings: Settings, setup: ChatSetup, sink: EventSink
+    request: ChatRequest,
+    settings: Settings,
+    setup: ChatSetup,
+    sink: EventSink,
+    parts: Parts = PRODUCT,
 ) -> ChildSpec[Any]:
-    """One chat: a small tree that ends with its request actor."""
+    """One chat: a small tree that ends with its request actor. Its label is the request's id."""
     lead: ChildSpec[Any] = ChildSpec(
-        start=partial(RequestActor, request, settings.endpoint, setup, sink),
+        start=partial(parts.request, request, settings.endpoint, setup, sink),
         restart=Restart.TEMPORARY,
         is_significant=True,
         shutdown_s=1.0,
         mailbox=MailboxSpec(messages_max=settings.request_mailbox_max + RESERVED_MESSAGES),
     )
     return ChildSpec(
-        start=partial(Supervisor, (lead,), auto_shutdown=AutoShutdown.ANY_SIGNIFICANT),
+        start=partial(parts.chat, (lead,), auto_shutdown=AutoShutdown.ANY_SIGNIFICANT),
         restart=Restart.TEMPORARY,
         shutdown_s=2.0,
+        labels=(request.request_id,),
     )

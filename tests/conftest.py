@@ -14,5 +14,5 @@ def pytest_terminal_summary(
 ) -> None:
     """Tests run in a shuffled order; one that fails only in some orders needs its seed."""
     if exitstatus == pytest.ExitCode.TESTS_FAILED:
-        seed = config.getoption("randomly_seed")
+        seed = config.getoption("randomly_seed", None)
         terminalreporter.write_line(f"same order again: pytest --randomly-seed={seed}")

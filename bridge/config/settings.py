@@ -18,7 +18,7 @@ from bridge.config.secret_text import SECRET_KEY_VARIABLE
 from bridge.config.valves import ALL_MODELS, DEFAULT_BASE_URL, Valves
 from bridge.crypto.secret_box import Undecryptable, decrypt_valve, is_encrypted
 
-READS_IN_FLIGHT_MAX: Final = 4
+READS_IN_FLIGHT_MAX: Final = 8
 REQUEST_MAILBOX_MAX: Final = 1000
 HANDOVER_BYTES_MAX: Final = 256 * 1024
 

@@ -23,10 +23,12 @@ from actors.ports import Completed, Ending, Failed
 from actors.request import is_weather
 from actors.values import Catalog, ChatRequest, Model
 from bridge.app import App, Ports
+from bridge.config.secret_text import SECRET_KEY_VARIABLE
 from bridge.config.settings import KeyProblem, Settings, settings_from
 from bridge.config.valves import Valves
 from bridge.openrouter.client import AiohttpProvider
 from bridge.openrouter.codec_responses import ResponsesCodec
+from bridge.openrouter.http_defaults import TlsContext
 from bridge.openrouter.model_list import HttpxCatalog
 from bridge.owui.error_text import (
     Condition,
@@ -62,7 +64,8 @@ Answer: TypeAlias = AsyncIterator[str] | dict[str, JsonValue] | str
 
 def real_ports() -> Ports:
     """Make the adapters to the real world; nothing connects before the first call."""
-    provider, catalog_source = AiohttpProvider(), HttpxCatalog()
+    tls = TlsContext()
+    provider, catalog_source = AiohttpProvider(tls=tls), HttpxCatalog(tls)
 
     async def close() -> None:
         await provider.close()
@@ -99,6 +102,16 @@ class _Refusal(Exception):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class _KnownIds:
+    """What the catalog said last, and how long that stands for these settings."""
+
+    settings: Settings
+    catalog: Catalog
+    fresh_until_s: float
+    model_ids: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Call:
     """One request on its way through the door."""
 
@@ -119,7 +132,8 @@ class _Door:
         self.valves = Valves()
         self._residence = residence
         self._entropy = SystemEntropy()
-        self._ids: tuple[Catalog, Mapping[str, str]] | None = None
+        self._ids: _KnownIds | None = None
+        self._snapshot: tuple[object, Settings] | None = None
 
     async def close(self) -> None:
         """Stop the tree behind this door; the next call starts it again (SPEC 192)."""
@@ -200,6 +214,9 @@ class _Door:
         )
 
     async def _model_ids(self, app: App, settings: Settings, error_id: str) -> Mapping[str, str]:
+        seen = self._ids
+        if seen is not None and seen.settings is settings and app.now_s() < seen.fresh_until_s:
+            return seen.model_ids
         try:
             known = await app.catalog(settings, wait_s=CATALOG_WAIT_S)
         except KernelError as error:
@@ -209,9 +226,14 @@ class _Door:
             about = explain(cause).happened
             words = explain_condition(Condition.STARTUP, error_id=error_id, about=about)
             raise _Refusal(explanation=words)
-        if self._ids is None or self._ids[0] is not known.catalog:
-            self._ids = (known.catalog, exact_ids(known.catalog))
-        return self._ids[1]
+        is_same = seen is not None and seen.catalog is known.catalog
+        self._ids = _KnownIds(
+            settings=settings,
+            catalog=known.catalog,
+            fresh_until_s=known.fresh_until_s,
+            model_ids=seen.model_ids if seen and is_same else exact_ids(known.catalog),
+        )
+        return self._ids.model_ids
 
     # --- streamed --------------------------------------------------------------------------------
 
@@ -253,9 +275,8 @@ class _Door:
     async def _admitted(self, app: App, call: _Call) -> ActorRef[Any] | Explanation:
         """Wait for admission. While waiting, a stop gives the place in the queue back."""
         error_id = call.request.request_id
-        asking = app.admit(call.request, call.settings, call.sink, user=call.user)
         try:
-            answer = await asking
+            answer = await app.admitted(call.request, call.settings, call.sink, user=call.user)
         except KernelError:
             return explain_condition(Condition.SERVER_BUSY, error_id=error_id)
         match answer:
@@ -360,7 +381,13 @@ class _Door:
 
     def _settings(self) -> Settings:
         """Snapshot the valves: Open WebUI swaps them on the shared instance at any time."""
-        settings = settings_from(self.valves, os.environ)
+        valves = self.valves
+        # Compared by value: the object is a new one before every call, and mostly says the same.
+        said = (dict(valves.__dict__), valves.problems(), os.environ.get(SECRET_KEY_VARIABLE))
+        if self._snapshot is not None and self._snapshot[0] == said:
+            return self._snapshot[1]
+        settings = settings_from(valves, os.environ)
+        self._snapshot = (said, settings)
         logger = logging.getLogger("greenroom")
         if logging.getLevelName(logger.level) != settings.log_level:
             logger.setLevel(settings.log_level)

@@ -13,13 +13,18 @@ import logging
 import sys
 from collections.abc import Callable
 from types import ModuleType
-from typing import Final
+from typing import Any, Final
 
+from actors.kernel.ref import ActorRef
 from bridge.app import App, Ports
 
 _log = logging.getLogger("greenroom.residence")
 
 IDLE_STOP_S: Final = 900.0
+
+# What the actors of a stopped chat get to let go of their connection.
+CHAT_STOP_S: Final = 1.0
+
 TABLE_NAME: Final = "_greenroom_residences"
 
 Retire = Callable[[], None]
@@ -34,6 +39,62 @@ def residences_here() -> dict[str, dict[str, Retire]]:
     vars(fresh).update(table={})
     table: dict[str, dict[str, Retire]] = vars(sys.modules.setdefault(TABLE_NAME, fresh))["table"]
     return table
+
+
+class Visit:
+    """One call's stay in a tree; what it keeps busy there is let go of when it ends.
+
+    A generator that is dropped while it stands at a `yield` hears nothing until it is collected,
+    and where it is part of a cycle (a traceback, a frame) that can be minutes later. So a visit
+    watches the task that takes the lines: one that was cancelled, or failed, does not come back.
+    A task that ended in the usual way says nothing; some callers use a new one for every line.
+
+    Attributes:
+        app: the tree.
+        chat: the chat to stop when the visit ends; None before admission and after its end.
+    """
+
+    __slots__ = ("_leave", "_taker", "app", "chat")
+
+    def __init__(self, app: App, leave: Callable[[], None]) -> None:
+        self.app = app
+        self.chat: ActorRef[Any] | None = None
+        self._leave: Callable[[], None] | None = leave
+        self._taker: asyncio.Task[Any] | None = None
+
+    def watch(self) -> None:
+        """Watch the task that runs this; the generator says so whenever it goes on."""
+        task = asyncio.current_task()
+        if task is self._taker or self._leave is None:
+            return
+        self._look_away()
+        self._taker = task
+        if task is not None:
+            task.add_done_callback(self._on_taker_done)
+
+    def end(self) -> None:
+        """Stop the chat, if there still is one, and leave. Harmless when repeated."""
+        leave, self._leave = self._leave, None
+        if leave is None:
+            return
+        self._look_away()
+        chat, self.chat = self.chat, None
+        if chat is not None:
+            chat.shut_down(CHAT_STOP_S)
+        leave()
+
+    def _look_away(self) -> None:
+        task, self._taker = self._taker, None
+        if task is not None:
+            task.remove_done_callback(self._on_taker_done)
+
+    def _on_taker_done(self, task: asyncio.Task[Any]) -> None:
+        # Whoever caught the cancellation, as Open WebUI 0.6 does, ends in the usual way: then
+        # the request for it is still counted.
+        if task is self._taker and (
+            task.cancelled() or task.cancelling() or task.exception() is not None
+        ):
+            self.end()
 
 
 class Residence:
@@ -70,36 +131,27 @@ class Residence:
         """Calls under way."""
         return self._guests
 
-    def enter(self, grace_s: float) -> App:
-        """Begin a call: return the tree, started if need be. Follow it by one `leave`.
+    def enter(self, grace_s: float) -> Visit:
+        """Begin a call, with the tree started if need be. End the visit when it is over.
 
         Args:
             grace_s: what running requests get when the tree has to stop.
         """
-        self._guests += 1
         self._grace_s = grace_s
-        if self._idle_timer is not None:
-            self._idle_timer.cancel()
-            self._idle_timer = None
-        loop = asyncio.get_running_loop()
         app = self._app
+        loop = asyncio.get_running_loop()
         if app is None or not app.is_alive or self._loop is not loop:
             if app is not None and self._loop is loop:
                 self._close(app)
+            self._app = None
             app = self._app = App(self._ports(), name=self._function_id)
             self._loop = loop
             self._move_in()
-        return app
-
-    def leave(self) -> None:
-        """End a call."""
-        self._guests -= 1
-        if self._guests or self._app is None or self._loop is None:
-            return
-        if self._is_retiring:
-            self._stop()
-        else:
-            self._idle_timer = self._loop.call_later(IDLE_STOP_S, self._stop)
+        if self._idle_timer is not None:
+            self._idle_timer.cancel()
+            self._idle_timer = None
+        self._guests += 1
+        return Visit(app, self._leave)
 
     def retire(self) -> None:
         """A newer build has taken over: stop as soon as the last call has ended."""
@@ -113,12 +165,25 @@ class Residence:
         while self._closing:
             await asyncio.wait(tuple(self._closing))
 
+    def _leave(self) -> None:
+        self._guests -= 1
+        if self._guests or self._app is None or self._loop is None:
+            return
+        if self._is_retiring:
+            self._stop()
+        elif not self._loop.is_closed():
+            self._idle_timer = self._loop.call_later(IDLE_STOP_S, self._stop)
+
     def _move_in(self) -> None:
         builds = residences_here().setdefault(self._function_id, {})
-        if not self._is_retiring:
-            for build, retire in tuple(builds.items()):
-                if build != self._build:
-                    retire()
+        if self._is_retiring:
+            # A late call on an instance that was replaced; its successor keeps the place.
+            builds.setdefault(self._build, self.retire)
+            return
+        # Open WebUI 0.6.28 runs the same file twice: the same build can be here already.
+        for retire in tuple(builds.values()):
+            if retire != self.retire:
+                retire()
         builds[self._build] = self.retire
 
     def _stop(self) -> None:
