@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, NoReturn, TypeVar
 
 import pykka
 
-from actors.kernel.cell import Cell, TimerFired
+from actors.kernel.cell import Cell
 from actors.kernel.child_spec import Restart
 from actors.kernel.dead_letter import Loss
 from actors.kernel.errors import KernelError
@@ -107,11 +107,24 @@ class Actor(pykka.Actor, Generic[M]):
 
     def exit(self, reason: ExitReason = NORMAL) -> None:
         """End after this handler; queued mail is refused. `stop()` would handle it first."""
-        self._cell.exit(reason)
+        cell = self._cell
+        self._carry_out(lambda: cell.exit(reason))
+
+    def stop(self) -> None:
+        """End once the queued mail is handled (Pykka's stop); harmless when repeated."""
+        self._carry_out(self._cell.ask_to_stop)
 
     def refuse_restarts(self) -> None:
         """Turn temporary: whatever happens from here on, there is no next life."""
         self._cell.restart_wish = Restart.TEMPORARY
+
+    def _carry_out(self, act: Callable[[], object]) -> None:
+        """Act on the cell: on the loop, and only while this is its life.
+
+        A handler that was left behind as a zombie must not touch the life after it.
+        """
+        cell = self._cell
+        cell.system.on_loop(lambda: act() if cell.behaviour is self else None)
 
     # --- answering -------------------------------------------------------------------------------
 
@@ -123,6 +136,7 @@ class Actor(pykka.Actor, Generic[M]):
         """
         envelope = self._cell.in_hand
         assert envelope is not None, "reply_later() belongs in a handler"
+        assert self._cell.behaviour is self, "this life is over; its message was answered"
         envelope.is_deferred = True
         system, name = self._cell.system, self._cell.name
         return Reply(
@@ -138,30 +152,22 @@ class Actor(pykka.Actor, Generic[M]):
         Monitoring again changes nothing. The watch outlives a restart of this actor.
         """
         cell = self._cell
-        ref.cell.watch(cell, cell.signal)
+        self._carry_out(lambda: cell.monitor(ref.cell))
 
     def demonitor(self, ref: ActorRef[Any]) -> None:
         """Stop watching `ref`."""
-        ref.cell.unwatch(self._cell)
+        cell = self._cell
+        self._carry_out(lambda: cell.demonitor(ref.cell))
 
     def link(self, ref: ActorRef[Any]) -> None:
         """Tie two lives: when one ends abnormally, so does the other (OTP links)."""
-        one, other = self._cell, ref.cell
-        if other.is_closed:
-            one.link_broke(ref, NORMAL)
-            return
-        one.links = one.links if one.links is not None else {}
-        other.links = other.links if other.links is not None else {}
-        one.links[other.number] = other
-        other.links[one.number] = one
+        cell = self._cell
+        self._carry_out(lambda: cell.link(ref.cell))
 
     def unlink(self, ref: ActorRef[Any]) -> None:
         """Untie the two lives."""
-        one, other = self._cell, ref.cell
-        if one.links is not None:
-            one.links.pop(other.number, None)
-        if other.links is not None:
-            other.links.pop(one.number, None)
+        cell = self._cell
+        self._carry_out(lambda: cell.unlink(ref.cell))
 
     # --- time ------------------------------------------------------------------------------------
 
@@ -171,21 +177,23 @@ class Actor(pykka.Actor, Generic[M]):
         Timers end with the life that started them.
         """
         cell = self._cell
-        self.cancel_timer(key)
-        if cell.timers is None:
-            cell.timers = {}
-        when_s = cell.system.clock.now_s() + after_s
-        fired = TimerFired(key, message)
-        cell.timers[key] = cell.system.clock.call_at(when_s, lambda: cell.signal(fired))
+        self._carry_out(lambda: cell.start_timer(key, message, after_s))
 
     def cancel_timer(self, key: Hashable) -> None:
-        """Call a timer off; harmless when there is none."""
+        """Call a timer off, even one that has fired and waits; harmless when there is none."""
         cell = self._cell
-        if cell.timers is not None and (timer := cell.timers.pop(key, None)) is not None:
-            timer.cancel()
-        if cell.signals is not None:
-            for signal in [s for s in cell.signals if isinstance(s, TimerFired) and s.key == key]:
-                cell.signals.remove(signal)
+        self._carry_out(lambda: cell.cancel_timer(key))
+
+    def set_receive_timeout(self, after_s: float | None, message: M | None = None) -> None:
+        """Receive `message` after `after_s` seconds without mail, and again after as many more.
+
+        Mail is what others send and what pipes bring back; signals and timers do not count.
+        The silence begins when the last message has been handled. None ends it; so does the
+        end of this life.
+        """
+        assert after_s is None or after_s > 0, "a silence has a length"
+        cell = self._cell
+        self._carry_out(lambda: cell.set_receive_timeout(after_s, message))
 
     # --- work that takes long --------------------------------------------------------------------
 
@@ -204,11 +212,13 @@ class Actor(pykka.Actor, Generic[M]):
             KernelError: more than `PIPES_MAX` pieces of work are under way.
         """
         cell = self._cell
-        if cell.pipes is None:
-            cell.pipes = set()
-        if len(cell.pipes) >= PIPES_MAX:
-            raise KernelError(f"{self.name} has {PIPES_MAX} pipes under way")
-        cell.system.pipe(cell, work, done, failed)
+        is_over = cell.behaviour is not self
+        if is_over or (cell.pipes is not None and len(cell.pipes) >= PIPES_MAX):
+            if inspect.iscoroutine(work):
+                work.close()
+            reason = "is over" if is_over else f"has {PIPES_MAX} pipes under way"
+            raise KernelError(f"this life of {self.name} {reason}")
+        cell.system.on_loop(lambda: cell.system.pipe(cell, work, done, failed))
 
     # --- postponing ------------------------------------------------------------------------------
 
@@ -221,6 +231,7 @@ class Actor(pykka.Actor, Generic[M]):
         cell = self._cell
         envelope = cell.in_hand
         assert envelope is not None, "stash() belongs in a handler"
+        assert cell.behaviour is self, "this life is over; its message was answered"
         if cell.stash is None:
             cell.stash = []
         if len(cell.stash) >= cell.mailbox.messages_max:
@@ -233,15 +244,14 @@ class Actor(pykka.Actor, Generic[M]):
             envelope.sender,
             envelope.trace,
         )
+        copy.crashes = envelope.crashes
         cell.stash.append(copy)
         envelope.is_deferred = True
 
     def unstash_all(self) -> None:
         """Put everything that was stashed before the mail that waits, in its old order."""
         cell = self._cell
-        if cell.stash:
-            stashed, cell.stash = cell.stash, None
-            cell.requeue(stashed)
+        self._carry_out(cell.unstash)
 
     # --- Pykka -----------------------------------------------------------------------------------
 
@@ -307,9 +317,10 @@ class LoopActor(Actor[M]):
     cell_class: ClassVar[type[Cell]] = SoonCell
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
-        """Choose the executor by how `receive` is written."""
+        """Choose the executor by how `receive` and the hooks are written."""
         super().__init_subclass__(**kwargs)
-        cls.cell_class = TaskCell if inspect.iscoroutinefunction(cls.receive) else SoonCell
+        awaits = map(inspect.iscoroutinefunction, (cls.receive, cls.on_start, cls.on_stop))
+        cls.cell_class = TaskCell if any(awaits) else SoonCell
 
 
 class ThreadActor(Actor[M]):

@@ -11,19 +11,28 @@ messages wait in the message lane, bounded by count and bytes.
 from __future__ import annotations
 
 import functools
+from asyncio import CancelledError
 from collections import deque
 from collections.abc import Callable, Hashable
 from contextvars import ContextVar
 from enum import Enum
+from math import inf
 from threading import get_ident
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 from pykka.messages import ProxyCall, ProxyGetAttr, ProxySetAttr, _ActorStop
 
+from actors.kernel.callbacks import call_listener
 from actors.kernel.child_spec import ChildSpec, Directive, Restart
 from actors.kernel.dead_letter import Loss
-from actors.kernel.envelope import Envelope
-from actors.kernel.errors import ActorHeld, ActorStopped, MailboxFull, MessagePoisoned
+from actors.kernel.envelope import Envelope, SignalEnvelope
+from actors.kernel.errors import (
+    ActorHeld,
+    ActorStopped,
+    MailboxFull,
+    MessagePoisoned,
+    SpawnFailed,
+)
 from actors.kernel.interceptor import Delay, Drop, Duplicate, Overtake
 from actors.kernel.mailbox import WhenFull
 from actors.kernel.ref import ActorRef
@@ -40,13 +49,16 @@ from actors.kernel.signals import (
     ExitReason,
     Killed,
     LinkBroken,
+    NoProc,
     Normal,
+    PipeFailed,
     Poisoned,
     Shutdown,
     Signal,
     Terminated,
     is_abnormal,
 )
+from actors.kernel.timers import ReceiveTimeout, TimerFired
 
 if TYPE_CHECKING:
     from actors.kernel.actor import Actor
@@ -69,18 +81,13 @@ class Phase(Enum):
 
     STARTING = "starting"
     RUNNING = "running"
+    ENDING = "ending"
     WAITING = "waiting"
     CLOSED = "closed"
 
 
-class TimerFired(Signal):
-    """A timer's message, on its way through the system lane."""
-
-    __slots__ = ("key", "message")
-
-    def __init__(self, key: Hashable, message: object) -> None:
-        self.key = key
-        self.message = message
+# The phases in which a life is under way.
+ALIVE = (Phase.STARTING, Phase.RUNNING, Phase.ENDING)
 
 
 class Cell:
@@ -92,16 +99,20 @@ class Cell:
         "_held_until_s",
         "_is_escalating",
         "_is_probing",
+        "_kill_at_s",
         "_kill_timer",
         "_offers",
         "_paused",
         "_pending_exit",
         "_probe_taken",
         "_resumed",
+        "_start_timer",
+        "_watched",
         "_watchers",
         "actor_class",
         "behaviour",
         "children",
+        "generation",
         "in_hand",
         "is_ready",
         "is_scheduled",
@@ -116,6 +127,7 @@ class Cell:
         "phase",
         "pipes",
         "queue",
+        "receive_timeout",
         "ref",
         "restart_wish",
         "signals",
@@ -145,6 +157,8 @@ class Cell:
         self.signals: deque[Signal] | None = None
         self.phase = Phase.STARTING
         self.life = 0
+        # Changes whenever a life begins, ends or is given up: what is left of it sees that.
+        self.generation = 0
         self.started_s = 0.0
         self.in_hand: Envelope | None = None
         self.is_ready = False
@@ -154,17 +168,22 @@ class Cell:
         self.keeps_place = False
         self.children: dict[int, Cell] | None = None
         self.links: dict[int, Cell] | None = None
-        self.timers: dict[Hashable, Timer] | None = None
-        self.pipes: set[Any] | None = None
+        self.timers: dict[Hashable, TimerFired] | None = None
+        self.receive_timeout: ReceiveTimeout | None = None
+        # In the order they were begun, so that a replay cancels them in the same order.
+        self.pipes: dict[Any, None] | None = None
         self.stash: list[Envelope] | None = None
         self._watchers: dict[object, Callable[[Terminated], None]] | None = None
         self._closed_callbacks: list[Callable[[], object]] | None = None
-        self._offers: deque[Callable[[], None]] | None = None
+        self._watched: set[Cell] | None = None
+        self._offers: dict[object, Callable[[], None]] | None = None
         self._bytes = 0
         self._paused: Envelope | None = None
         self._resumed: Envelope | None = None
         self._pending_exit: ExitReason | None = None
+        self._start_timer: Timer | None = None
         self._kill_timer: Timer | None = None
+        self._kill_at_s = inf
         self._held_until_s: float | None = None
         self._is_probing = False
         self._probe_taken = False
@@ -203,8 +222,12 @@ class Cell:
         """Queue a tell from any thread; from a foreign one the answer is always True."""
         system = self.system
         if get_ident() != system.thread_id:
-            system.call_soon_threadsafe(lambda: self.accept(Envelope(message)))
-            return True
+            sender = current.get()
+            envelope = Envelope(message, None, None, sender)
+            if system.call_soon_threadsafe(lambda: self.accept(envelope)):
+                return True
+            self.lost(Loss.UNDELIVERABLE, message)
+            return False
         sender = current.get()
         if sender is None or sender.in_hand is None:
             return self.accept(Envelope(message, None, None, sender))
@@ -250,8 +273,9 @@ class Cell:
             return True
         if spec.bytes_max is not None:
             weight = _weight(envelope)
-            if queue and self._bytes + weight > spec.bytes_max and not self._make_room(envelope):
-                return False
+            while queue and self._bytes + weight > spec.bytes_max:
+                if not self._make_room(envelope):
+                    return False
             self._bytes += weight
         if len(queue) >= spec.messages_max and not self._make_room(envelope):
             if spec.bytes_max is not None:
@@ -275,13 +299,15 @@ class Cell:
         key = key_of(envelope.message)
         if key is None:
             return False
-        for queued in self.queue:
+        for place, queued in enumerate(self.queue):
             if key_of(queued.message) == key:
-                if self.mailbox.bytes_max is not None:
-                    self._bytes += _weight(envelope) - _weight(queued)
-                replaced = Envelope(queued.message, queued.reply_to)
-                queued.message, queued.reply_to = envelope.message, envelope.reply_to
-                self.refuse(Loss.DROPPED, replaced)
+                if (bytes_max := self.mailbox.bytes_max) is not None:
+                    total = self._bytes + _weight(envelope) - _weight(queued)
+                    if total > bytes_max and len(self.queue) > 1:
+                        return False  # Too heavy for that place: the overflow policy decides.
+                    self._bytes = total
+                self.queue[place] = envelope
+                self.refuse(Loss.DROPPED, queued)
                 return True
         return False
 
@@ -289,9 +315,16 @@ class Cell:
         envelope = self.queue.popleft()
         if self.mailbox.bytes_max is not None:
             self._bytes -= _weight(envelope)
+        if self.receive_timeout is not None:
+            self.receive_timeout.has_mail = True
         if self._offers:
-            self._offers.popleft()()
+            self._call_next_offer()
         return envelope
+
+    def lost(self, loss: Loss, message: object) -> None:
+        """Count a message that never got into the mailbox; from any thread."""
+        letters, name = self.system.dead_letters, self.name
+        self.system.on_loop(lambda: letters.record(loss, name, message))
 
     def refuse(self, loss: Loss, envelope: Envelope) -> bool:
         """Count an envelope that will not be handled and tell its asker. Always False."""
@@ -317,16 +350,27 @@ class Cell:
     async def offer_later(self, message: object, timeout_s: float) -> bool:
         """Wait up to `timeout_s` seconds for room, then queue the message. See `ref.offer`."""
         deadline_s = self.system.clock.now_s() + timeout_s
-        while not self.is_sealed and not self._has_room(message):
-            if not await self.system.wait_until(deadline_s, self._await_room):
-                self.system.dead_letters.record(Loss.FULL, self.name, message)
-                return False
-        return self.ref.offer(message)
+        offers = self._offers = self._offers if self._offers is not None else {}
+        place = object()
+        try:
+            while not self.is_sealed and not self._has_room(message):
+                in_time = await self.system.wait_until(
+                    deadline_s, lambda wake: offers.__setitem__(place, wake)
+                )
+                if not in_time:
+                    self.system.dead_letters.record(Loss.FULL, self.name, message)
+                    return False
+            return self.ref.offer(message)
+        finally:
+            # Whoever was called and did not use the room, or not all of it, calls the next one.
+            offers.pop(place, None)
+            if self._has_room(None):
+                self._call_next_offer()
 
-    def _await_room(self, wake: Callable[[], None]) -> None:
-        if self._offers is None:
-            self._offers = deque()
-        self._offers.append(wake)
+    def _call_next_offer(self) -> None:
+        """Wake the offer that has waited longest."""
+        if self._offers:
+            self._offers.pop(next(iter(self._offers)))()
 
     def _has_room(self, message: object) -> bool:
         spec = self.mailbox
@@ -369,6 +413,8 @@ class Cell:
         return taken
 
     def _judge(self, envelope: Envelope) -> bool:
+        if type(envelope.message) is _ActorStop:
+            return self._enqueue(envelope)  # Pykka's stop is an order, not mail to lose.
         for interceptor in self.system.interceptors:
             match interceptor.sending(self, envelope):
                 case Drop():
@@ -400,13 +446,13 @@ class Cell:
     def _pause(self, envelope: Envelope, pause_s: float) -> None:
         """Hang, as an injected fault: nothing is handled, signals included, until it is over."""
         self._paused = envelope
-        if pause_s != float("inf"):
-            life = self.life
+        if pause_s != inf:
+            generation = self.generation
             at_s = self.system.clock.now_s() + pause_s
-            self.system.clock.call_at(at_s, lambda: self._unpause(life))
+            self.system.clock.call_at(at_s, lambda: self._unpause(generation))
 
-    def _unpause(self, life: int) -> None:
-        if self._paused is not None and self.life == life:
+    def _unpause(self, generation: int) -> None:
+        if self._paused is not None and self.generation == generation:
             envelope, self._paused = self._paused, None
             self.requeue([envelope])
             self._resumed = envelope
@@ -436,29 +482,42 @@ class Cell:
 
         Raises:
             Exception: whatever the constructor (or a synchronous `on_start`) raised.
+            SpawnFailed: that was no `Exception`, such as SystemExit, which must not travel on.
         """
         self.life += 1
+        self.generation += 1
         self.phase = Phase.STARTING
         self.is_ready = False
         self.keeps_place = False
         self._pending_exit = None
         self.started_s = self.system.clock.now_s()
+        try:
+            self._make_behaviour()
+            self._begin()
+        except BaseException as error:
+            self._let_go()
+            if isinstance(error, Exception):
+                raise
+            if isinstance(error, KeyboardInterrupt):
+                self.system.interrupted()
+            raise SpawnFailed(f"{self.name} did not start: {type(error).__name__}") from error
+
+    def _make_behaviour(self) -> None:
         cls = self.actor_class
-        behaviour = cls.__new__(cls)
+        behaviour: Actor[Any] = cls.__new__(cls)
         behaviour.bind(self)
         start = self.spec.start
-        if isinstance(start, functools.partial):
-            behaviour.__init__(*start.args, **start.keywords)
-        else:
-            behaviour.__init__()
+        args, keywords = (start.args, start.keywords) if _is_partial(start) else ((), {})
         self.behaviour = behaviour
         try:
-            self._begin()
+            cls.__init__(behaviour, *args, **keywords)
         except BaseException:
-            self._let_go()
+            self.behaviour = None  # It never was one, so there is nothing to release.
             raise
 
     def _has_started(self, *, is_ready: bool = True) -> None:
+        if self.phase is not Phase.STARTING:
+            return  # It was killed by its own on_start.
         self.phase = Phase.RUNNING
         self.is_ready = is_ready
         if self._pending_exit is not None:
@@ -470,21 +529,25 @@ class Cell:
         """Take messages from here on, and tell the parent that the start is complete."""
         if not self.is_ready and self.phase is Phase.RUNNING:
             self.is_ready = True
+            self._call_off_start_limit()
             if self.parent is not None:
                 self.parent.signal(ChildStarted(self.ref))
             self.wake()
 
-    def _start_timed_out(self, life: int) -> None:
-        if self.life != life or self.is_ready:
-            return
-        if self.phase in (Phase.STARTING, Phase.RUNNING):
-            self.kill(Crashed(TimeoutError("the start took longer than start_timeout_s")))
+    def _start_timed_out(self) -> None:
+        self._start_timer = None
+        self.kill(Crashed(TimeoutError("the start took longer than start_timeout_s")))
 
     def _limit_start(self) -> None:
         """Bound a start that does not finish at once."""
-        life = self.life
-        limit_s = self.system.clock.now_s() + self.spec.start_timeout_s
-        self.system.clock.call_at(limit_s, lambda: self._start_timed_out(life))
+        clock = self.system.clock
+        limit_s = clock.now_s() + self.spec.start_timeout_s
+        self._start_timer = clock.call_at(limit_s, self._start_timed_out)
+
+    def _call_off_start_limit(self) -> None:
+        if self._start_timer is not None:
+            self._start_timer.cancel()
+            self._start_timer = None
 
     # --- a life: handling ------------------------------------------------------------------------
 
@@ -493,6 +556,8 @@ class Cell:
         reply_to = envelope.reply_to
         if reply_to is not None and reply_to.is_done:
             self.system.dead_letters.record(Loss.EXPIRED, self.name, envelope.message)
+            # If it was to be the probe of a held actor, the next message may take its place.
+            self._probe_taken = False
             return True
         return False
 
@@ -511,6 +576,11 @@ class Cell:
         if self._pending_exit is not None:
             self.end(self._pending_exit)
 
+    def _handled_too_late(self, envelope: Envelope, result: object) -> None:
+        """A handler that was left behind came to its end: its asker has been told otherwise."""
+        if envelope.reply_to is not None and not envelope.is_deferred:
+            self.system.dead_letters.record(Loss.LATE_REPLY, self.name, result)
+
     def _failed(self, envelope: Envelope | None, error: BaseException) -> None:
         """A handler raised: decide what that means, and do it."""
         self.in_hand = None
@@ -518,14 +588,16 @@ class Cell:
             self._intercept_received(envelope, error)
         if isinstance(error, KeyboardInterrupt):
             self.system.interrupted()
-        if isinstance(self._pending_exit, Killed):
-            self.end(self._pending_exit)
+        if isinstance(error, CancelledError) or isinstance(self._pending_exit, Killed):
+            # A cancellation that comes out of a handler ends this actor and nobody else.
+            if envelope is not None:
+                self._poison(envelope, error)
+            self.end(self._pending_exit or KILLED)
             return
         directive = self._decide(envelope, error)
         if directive is Directive.ISOLATE:
-            assert envelope is not None, "only an error in a handler can be isolated"
-            if envelope.reply_to is not None:
-                envelope.reply_to.resolve(None, error)
+            if envelope is not None and envelope.reply_to is not None:
+                envelope.reply_to.resolve(None, self._as_answer(envelope, error))
             self._probe_taken = False
             if self.parent is not None:
                 self.parent.signal(ChildFaltered(self.ref, error))
@@ -548,9 +620,25 @@ class Cell:
             return Directive.ISOLATE
         return Directive.RESTART
 
+    def _as_answer(self, envelope: Envelope, error: BaseException) -> Exception:
+        """The error as an asker may get it: what ends tasks or programs must not travel on."""
+        if isinstance(error, Exception):
+            return error
+        name = type(envelope.message).__name__
+        return MessagePoisoned(f"{self.name} ended by {type(error).__name__} while it had {name}")
+
+    def _cut_short(self, envelope: Envelope) -> None:
+        """The handler of this message was cancelled, or given up."""
+        if isinstance(envelope, SignalEnvelope):
+            return
+        if self.system.interceptors:
+            self._intercept_received(envelope, None)
+        self._poison(envelope, CancelledError())
+
     def _poison(self, envelope: Envelope, error: BaseException) -> None:
         """The message in hand at a crash: again for the next life, or quarantined."""
         envelope.crashes += 1
+        envelope.is_deferred = False
         will_live = self.restart_wish is not Restart.TEMPORARY and self.parent is not None
         if will_live and envelope.crashes <= self.spec.redeliveries_max:
             self.requeue([envelope])
@@ -560,7 +648,9 @@ class Cell:
         if envelope.reply_to is not None:
             repeated = self.spec.redeliveries_max > 0
             refusal = MessagePoisoned(f"{name} crashed {self.name} {envelope.crashes} times")
-            envelope.reply_to.resolve(None, refusal if repeated else error)
+            envelope.reply_to.resolve(
+                None, refusal if repeated else self._as_answer(envelope, error)
+            )
         if envelope.sender is not None and not envelope.sender.is_closed:
             envelope.sender.signal(Poisoned(self.ref, name))
 
@@ -572,30 +662,35 @@ class Cell:
                 return False
             self.end(STOPPED)
             return True
-        if isinstance(signal, Poisoned):
-            if behaviour is not None:
-                behaviour.on_poisoned(signal)
-            return True
         if isinstance(signal, TimerFired):
-            if self.timers is not None:
-                self.timers.pop(signal.key, None)
-            return False
+            return not signal.claim(self)
+        if isinstance(signal, PipeFailed):
+            self._failed(None, signal.error)
+            return True
         return False
+
+    def _call_for(self, signal: Signal) -> Callable[[], object]:
+        """What of the behaviour hears a signal."""
+        behaviour = self.behaviour
+        assert behaviour is not None, "a running cell has a behaviour"
+        if isinstance(signal, Poisoned):
+            return functools.partial(behaviour.on_poisoned, signal)
+        message = signal.message if isinstance(signal, TimerFired) else signal
+        return functools.partial(behaviour.receive, message)
 
     # --- a life: end -----------------------------------------------------------------------------
 
     def end(self, reason: ExitReason) -> None:
         """End this life with the hooks that belong to the reason; then the parent's word."""
-        if self.phase in (Phase.WAITING, Phase.CLOSED):
+        if self.phase is not Phase.RUNNING:
             return
-        reason = self._run_hooks(reason)
-        self._finish(reason)
+        self.phase = Phase.ENDING
+        self._finish(self._run_hooks(reason))
 
     def _run_hooks(self, reason: ExitReason) -> ExitReason:
         """Call on_stop or on_failure; an error in a hook turns the end into a crash."""
         behaviour = self.behaviour
-        if behaviour is None or self.phase is not Phase.RUNNING:
-            return reason
+        assert behaviour is not None, "a life that ends has a behaviour"
         token = current.set(self)
         try:
             if isinstance(reason, Crashed):
@@ -613,19 +708,21 @@ class Cell:
 
     def _finish(self, reason: ExitReason) -> None:
         """Let go of the life that ended and ask the parent, or close."""
-        if self.phase in (Phase.WAITING, Phase.CLOSED):
+        if self.phase not in ALIVE:
             return
         self.in_hand = None
-        self._paused = None
         if self._kill_timer is not None:
-            self._kill_timer.cancel()
-            self._kill_timer = None
+            self._plan_kill(None, inf)
+        if self._paused is not None:
+            paused, self._paused = self._paused, None
+            self._cut_short(paused)
         self._let_go()
         self.system.life_ended(self, reason)
         parent = self.parent
         if parent is not None and not parent.is_closed and self._is_wanted_again(reason):
             self.phase = Phase.WAITING
-            self.is_sealed = False
+            # A stop that waits for its turn goes on keeping new mail out.
+            self.is_sealed = bool(self.queue) and type(self.queue[-1].message) is _ActorStop
             parent.signal(ChildExited(self.ref, reason, True, self._is_escalating))
             return
         self.close(reason)
@@ -639,11 +736,13 @@ class Cell:
 
     def _let_go(self) -> None:
         """Free what the behaviour holds, and everything that is tied to its life."""
+        self.generation += 1
         behaviour, self.behaviour = self.behaviour, None
-        if self.timers is not None:
-            timers, self.timers = self.timers, None
-            for timer in timers.values():
-                timer.cancel()
+        self._let_go_of_time()
+        if self.signals:
+            # Orders and timers of this life; what others have to tell is for the next one too.
+            ended = (Shutdown, TimerFired, PipeFailed)
+            self.signals = deque(s for s in self.signals if not isinstance(s, ended))
         if self.pipes is not None:
             pipes, self.pipes = self.pipes, None
             for pipe in pipes:
@@ -661,8 +760,18 @@ class Cell:
         if behaviour is not None:
             try:
                 behaviour.release()
-            except Exception as error:  # noqa: BLE001 - the kernel's own boundary: a hook's bug
+            except BaseException as error:  # noqa: BLE001 - the kernel's own boundary: a hook's bug
                 self.system.hook_failed(self, error)
+
+    def _let_go_of_time(self) -> None:
+        self._call_off_start_limit()
+        if self.timers is not None:
+            timers, self.timers = self.timers, None
+            for fired in timers.values():
+                fired.cancel()
+        if self.receive_timeout is not None:
+            self.receive_timeout.cancel()
+            self.receive_timeout = None
 
     def close(self, reason: ExitReason) -> None:
         """End for good: refuse the mail, tell watchers, links and the parent, once each."""
@@ -672,10 +781,16 @@ class Cell:
         self.phase = Phase.CLOSED
         self.is_sealed = True
         self._held_until_s = None
+        if self._kill_timer is not None:
+            self._plan_kill(None, inf)
         while self.queue:
             self.refuse(Loss.CLOSED, self._pop())
         self.signals = None
         self.system.forget(self)
+        if self._watched is not None:
+            for other in self._watched:
+                other.unwatch(self)
+            self._watched = None
         self._tell_watchers(reason)
         parent = self.parent
         if parent is not None:
@@ -685,18 +800,18 @@ class Cell:
                 parent.signal(ChildExited(self.ref, reason, False, self._is_escalating))
         self._break_links(reason)
         while self._offers:
-            self._offers.popleft()()
+            self._call_next_offer()
 
     def _tell_watchers(self, reason: ExitReason) -> None:
         if self._watchers is not None:
             watchers, self._watchers = self._watchers, None
             terminated = Terminated(self.ref, reason)
             for notify in watchers.values():
-                notify(terminated)
+                call_listener(notify, terminated)
         if self._closed_callbacks is not None:
             callbacks, self._closed_callbacks = self._closed_callbacks, None
             for callback in callbacks:
-                callback()
+                call_listener(callback)
 
     def _break_links(self, reason: ExitReason) -> None:
         if self.links is None:
@@ -711,10 +826,61 @@ class Cell:
         """A linked actor has ended: hear of it, or end the same way (OTP links)."""
         if self.actor_class.traps_exits:
             self.signal(LinkBroken(ref, reason))
-        elif not isinstance(reason, Normal):
+        elif not isinstance(reason, Normal | NoProc):
             self.kill(reason)
 
+    def link(self, other: Cell) -> None:
+        """Tie this cell's life to another's; see `Actor.link`."""
+        if other.is_closed:
+            self.link_broke(other.ref, NO_PROC)
+            return
+        self.links = self.links if self.links is not None else {}
+        other.links = other.links if other.links is not None else {}
+        self.links[other.number] = other
+        other.links[self.number] = self
+
+    def unlink(self, other: Cell) -> None:
+        """Untie the two lives."""
+        if self.links is not None:
+            self.links.pop(other.number, None)
+        if other.links is not None:
+            other.links.pop(self.number, None)
+
+    # --- what belongs to one life: timers and the stash ------------------------------------------
+
+    def start_timer(self, key: Hashable, message: object, after_s: float) -> None:
+        """See `Actor.start_timer`."""
+        self.cancel_timer(key)
+        if self.timers is None:
+            self.timers = {}
+        clock = self.system.clock
+        fired = self.timers[key] = TimerFired(key, message)
+        fired.timer = clock.call_at(clock.now_s() + after_s, lambda: self.signal(fired))
+
+    def cancel_timer(self, key: Hashable) -> None:
+        """See `Actor.cancel_timer`."""
+        if self.timers is not None and (fired := self.timers.pop(key, None)) is not None:
+            fired.cancel()
+
+    def set_receive_timeout(self, after_s: float | None, message: object) -> None:
+        """See `Actor.set_receive_timeout`."""
+        if self.receive_timeout is not None:
+            self.receive_timeout.cancel()
+        timeout = None if after_s is None else ReceiveTimeout(self, after_s, message)
+        self.receive_timeout = timeout
+
+    def unstash(self) -> None:
+        """See `Actor.unstash_all`."""
+        if self.stash:
+            stashed, self.stash = self.stash, None
+            self.requeue(stashed)
+
     # --- ending, from outside --------------------------------------------------------------------
+
+    def ask_to_stop(self) -> None:
+        """Queue Pykka's stop, behind the mail that waits; once is enough."""
+        if not self.is_sealed:
+            self.accept(Envelope(_ActorStop()))
 
     def exit(self, reason: ExitReason = NORMAL) -> None:
         """End after the handler under way; called by the actor itself."""
@@ -725,7 +891,7 @@ class Cell:
     def shut_down(self, deadline_s: float) -> None:
         """Send `Shutdown`, and kill at the deadline what has not ended by then."""
         if self.phase is Phase.WAITING:
-            self.close(STOPPED)
+            self._end_while_waiting(STOPPED)
             return
         if self.phase is Phase.CLOSED:
             return
@@ -733,8 +899,9 @@ class Cell:
         if deadline_s <= clock.now_s():
             self.kill()
             return
-        if self._kill_timer is None:
-            self._kill_timer = clock.call_at(deadline_s, self.kill)
+        if deadline_s < self._kill_at_s:
+            # An earlier deadline holds, whoever named it.
+            self._plan_kill(clock.call_at(deadline_s, self.kill), deadline_s)
         self.signal(Shutdown(deadline_s))
 
     def kill(self, reason: ExitReason = KILLED) -> None:
@@ -742,21 +909,43 @@ class Cell:
         if self.phase is Phase.CLOSED:
             return
         if self.phase is Phase.WAITING:
-            self.close(reason)
+            self._end_while_waiting(reason)
             return
+        if self._kill_at_s == -inf:
+            return  # It is under way: cancelling again would only disturb the clean-up.
         self._pending_exit = reason
         if self._cancel_handler():
-            life = self.life
             at_s = self.system.clock.now_s() + KILL_GRACE_S
-            self.system.clock.call_at(at_s, lambda: self._give_up_on(life, reason))
-        elif self.in_hand is None or self._paused is not None:
+            grace = self.system.clock.call_at(at_s, lambda: self._give_up_on(reason))
+            self._plan_kill(grace, -inf)
+        elif self._may_end_here():
             self._finish(reason)
 
-    def _give_up_on(self, life: int, reason: ExitReason) -> None:
-        if self.life == life and self.phase in (Phase.RUNNING, Phase.STARTING):
-            self.system.zombies += 1
-            self._abandon_handler()
-            self._finish(reason)
+    def _plan_kill(self, timer: Timer | None, at_s: float) -> None:
+        """Replace the timer that ends what does not end; `at_s` is -inf while a kill goes on."""
+        if self._kill_timer is not None:
+            self._kill_timer.cancel()
+        self._kill_timer, self._kill_at_s = timer, at_s
+
+    def _may_end_here(self) -> bool:
+        """Whether nothing of this actor is running further down the stack."""
+        return self._paused is not None or (self.in_hand is None and self.phase is Phase.RUNNING)
+
+    def _end_while_waiting(self, reason: ExitReason) -> None:
+        """Between two lives there is nothing to end, unless this end means no next one."""
+        parent = self.parent
+        if parent is None or parent.is_closed:
+            self.close(reason)
+        elif not self._is_wanted_again(reason):
+            self.close(reason)
+            parent.signal(ChildExited(self.ref, reason, False))
+
+    def _give_up_on(self, reason: ExitReason) -> None:
+        self.system.zombies += 1
+        if self.in_hand is not None:
+            self._cut_short(self.in_hand)
+        self._abandon_handler()
+        self._finish(reason)
 
     # --- what the parent decides about a cell that waits -----------------------------------------
 
@@ -783,8 +972,10 @@ class Cell:
         """
         self._held_until_s = until_s
         self._is_probing = False
+        stops = [envelope for envelope in self.queue if type(envelope.message) is _ActorStop]
         while self.queue:
             self.refuse(Loss.HELD, self._pop())
+        self.queue.extend(stops)
 
     def begin_probing(self) -> None:
         """The hold of a running cell is over: take one message at a time until `end_probing`."""
@@ -805,6 +996,24 @@ class Cell:
             self._watchers = {key: notify}
         else:
             self._watchers[key] = notify
+
+    def monitor(self, other: Cell) -> None:
+        """Watch another cell for the actor in this one; see `Actor.monitor`."""
+        if not other.is_closed:
+            self._watched = self._watched if self._watched is not None else set()
+            self._watched.add(other)
+        other.watch(self, self._watched_ended)
+
+    def demonitor(self, other: Cell) -> None:
+        """Stop watching another cell."""
+        if self._watched is not None:
+            self._watched.discard(other)
+        other.unwatch(self)
+
+    def _watched_ended(self, terminated: Terminated) -> None:
+        if self._watched is not None:
+            self._watched.discard(terminated.ref.cell)
+        self.signal(terminated)
 
     def unwatch(self, key: object) -> None:
         """Forget a watcher; harmless when it is gone."""
@@ -827,6 +1036,10 @@ class Cell:
     def empty(self) -> bool:
         """Whether no message waits."""
         return not self.queue
+
+
+def _is_partial(start: object) -> TypeGuard[functools.partial[Any]]:
+    return isinstance(start, functools.partial)
 
 
 def _weight(envelope: Envelope) -> int:

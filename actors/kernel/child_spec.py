@@ -7,12 +7,14 @@ attempt starts is decided here and nowhere else.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from actors.kernel.mailbox import DEFAULT_MAILBOX, MailboxSpec
+from actors.kernel.signals import Signal
 
 if TYPE_CHECKING:
     from actors.kernel.actor import Actor
@@ -78,8 +80,10 @@ class Backoff:
     floor_max_s: float = 60.0
 
     def __post_init__(self) -> None:
-        if not 0 <= self.min_s <= self.max_s:
-            raise ValueError(f"backoff from {self.min_s} s to {self.max_s} s: give 0 <= min <= max")
+        if not 0 <= self.min_s <= self.max_s < math.inf:
+            raise ValueError(
+                f"backoff from {self.min_s} s to {self.max_s} s: give 0 <= min <= max, both finite"
+            )
         if self.factor < 1 or not 0 <= self.jitter <= 1:
             raise ValueError(
                 f"backoff factor {self.factor} and jitter {self.jitter}: give a factor of 1 or "
@@ -154,8 +158,8 @@ class ChildSpec(Generic[M]):
 class StartChild:
     """Start this child. Answered with `StartedChild` or `StartRefused`.
 
-    With `monitor`, `reply_to` watches the child from its first moment, so that no end, however
-    early, is missed. Its `Terminated` may then overtake the `StartedChild`.
+    The answers are signals, so that no full mailbox can lose one. With `monitor`, `reply_to`
+    watches the child from its first moment, so that no end, however early, is missed.
     """
 
     spec: ChildSpec[Any]
@@ -165,7 +169,7 @@ class StartChild:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StartedChild:
+class StartedChild(Signal):
     """The child runs. `token` is that of the `StartChild` it answers."""
 
     ref: ActorRef[Any]
@@ -173,7 +177,7 @@ class StartedChild:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StartRefused:
+class StartRefused(Signal):
     """No child was started: the supervisor is full or stopping, or the start failed."""
 
     reason: str
@@ -203,7 +207,7 @@ class ListChildren:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Children:
+class Children(Signal):
     """The live children of a supervisor, oldest first."""
 
     refs: tuple[ActorRef[Any], ...]

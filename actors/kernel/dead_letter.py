@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 
+from actors.kernel.callbacks import call_listener
 from actors.kernel.clock import Clock
 
 _log = logging.getLogger("greenroom.dead_letters")
@@ -64,7 +65,7 @@ class DeadLetters:
         self.recent.append(letter)
         self._log(letter, now_s)
         for listener in self._listeners:
-            listener(letter, message)
+            call_listener(listener, letter, message)
 
     def subscribe(self, listener: Callable[[DeadLetter, object], None]) -> None:
         """Call `listener` with every letter and the lost message, on the loop's thread."""

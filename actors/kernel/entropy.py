@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 import random  # This module is where chance comes in
-import secrets
 from typing import Protocol
 
 
@@ -29,7 +29,7 @@ class SystemEntropy:
 
     def token(self, size_bytes: int) -> str:
         """See `Entropy.token`."""
-        return secrets.token_hex(size_bytes)
+        return os.urandom(size_bytes).hex()
 
 
 class SeededEntropy:

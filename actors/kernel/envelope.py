@@ -39,3 +39,9 @@ class Envelope:
         self.trace = trace
         self.crashes = 0
         self.is_deferred = False
+
+
+class SignalEnvelope(Envelope):
+    """What the handler of a signal or a hook has in hand: no mail, and nobody waits for it."""
+
+    __slots__ = ()

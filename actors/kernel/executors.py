@@ -11,19 +11,20 @@ import asyncio
 import inspect
 import queue
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextvars import Context
 from enum import Enum
+from types import CoroutineType
 from typing import TYPE_CHECKING, Any
 
 from pykka.messages import _ActorStop
 
-from actors.kernel.cell import PYKKA_MESSAGES, TURN_MESSAGES_MAX, Cell, Phase, TimerFired, current
-from actors.kernel.dead_letter import Loss
-from actors.kernel.envelope import Envelope
-from actors.kernel.signals import KILLED, NORMAL, Crashed, ExitReason, Signal
+from actors.kernel.cell import ALIVE, PYKKA_MESSAGES, TURN_MESSAGES_MAX, Cell, Phase, current
+from actors.kernel.envelope import Envelope, SignalEnvelope
+from actors.kernel.signals import KILLED, NORMAL, Crashed, ExitReason, Killed, Signal
 
 if TYPE_CHECKING:
+    from actors.kernel.actor import Actor
     from actors.kernel.child_spec import ChildSpec
     from actors.kernel.system import ActorSystem, WorkerThread
 
@@ -37,7 +38,24 @@ class Later(Enum):
 LATER = Later.LATER
 
 
-class SoonCell(Cell):
+class LoopCell(Cell):
+    """What the two kinds of cell that live on the loop have in common."""
+
+    __slots__ = ()
+
+    def _begin_at_once(self, behaviour: Actor[Any]) -> None:
+        """Run a plain `on_start` to its end."""
+        token = current.set(self)
+        try:
+            outcome = behaviour.on_start()
+        finally:
+            current.reset(token)
+        if outcome is LATER:
+            self._limit_start()
+        self._has_started(is_ready=outcome is not LATER)
+
+
+class SoonCell(LoopCell):
     """Handlers run to their end inside one loop callback."""
 
     __slots__ = ()
@@ -49,16 +67,9 @@ class SoonCell(Cell):
             self.system.loop.call_soon(self._drain, context=self.system.context)
 
     def _begin(self) -> None:
-        token = current.set(self)
-        try:
-            behaviour = self.behaviour
-            assert behaviour is not None, "a life begins with a behaviour"
-            outcome = behaviour.on_start()
-        finally:
-            current.reset(token)
-        if outcome is LATER:
-            self._limit_start()
-        self._has_started(is_ready=outcome is not LATER)
+        behaviour = self.behaviour
+        assert behaviour is not None, "a life begins with a behaviour"
+        self._begin_at_once(behaviour)
 
     def _drain(self) -> None:
         """Handle what waits, signals first, a bounded number of messages a turn."""
@@ -76,12 +87,25 @@ class SoonCell(Cell):
                 else:
                     left -= 1
                     self._deliver(self._pop() if self._needs_care() else self.queue.popleft())
+        except BaseException:
+            # Not the handler: that is caught below. Loud, but the actor goes on.
+            self.in_hand = None
+            self.is_scheduled = False
+            if self.queue or self.signals:
+                self.wake()
+            raise
         finally:
             current.reset(token)
         self.is_scheduled = False
+        if self.receive_timeout is not None:
+            self.receive_timeout.turn_ended()
 
     def _needs_care(self) -> bool:
-        return self.mailbox.bytes_max is not None or bool(self._offers)
+        return (
+            self.mailbox.bytes_max is not None
+            or self.receive_timeout is not None
+            or bool(self._offers)
+        )
 
     def _deliver(self, envelope: Envelope) -> None:
         if envelope.reply_to is not None and self._expired(envelope):
@@ -100,13 +124,9 @@ class SoonCell(Cell):
                     self.in_hand = None
                     self.end(NORMAL)
                     return
-                result = behaviour.handle_pykka(message)
+                result = _not_awaitable(behaviour.handle_pykka(message))
             else:
                 result = behaviour.receive(message)
-        except GeneratorExit:
-            raise
-        except asyncio.CancelledError:
-            self._failed_by_cancel(envelope)
         except BaseException as error:  # noqa: BLE001 - the kernel's receive loop
             self._failed(envelope, error)
         else:
@@ -115,14 +135,9 @@ class SoonCell(Cell):
     def _deliver_signal(self, signal: Signal) -> None:
         if self._take_signal(signal):
             return
-        message = signal.message if isinstance(signal, TimerFired) else signal
-        behaviour = self.behaviour
-        assert behaviour is not None, "a running cell has a behaviour"
-        self.in_hand = Envelope(message)
+        self.in_hand = SignalEnvelope(signal)
         try:
-            behaviour.receive(message)
-        except GeneratorExit:
-            raise
+            self._call_for(signal)()
         except BaseException as error:  # noqa: BLE001 - the kernel's receive loop
             self._failed(None, error)
         else:
@@ -130,16 +145,8 @@ class SoonCell(Cell):
             if self._pending_exit is not None:
                 self.end(self._pending_exit)
 
-    def _failed_by_cancel(self, envelope: Envelope) -> None:
-        """A handler let a cancellation out: this actor is killed, nobody else (trap 5)."""
-        if self.system.interceptors:
-            self._intercept_received(envelope, None)
-        self._poison(envelope, asyncio.CancelledError())
-        self.in_hand = None
-        self._finish(self._pending_exit or KILLED)
 
-
-class TaskCell(Cell):
+class TaskCell(LoopCell):
     """Handlers may await; one task at a time, and none while nothing waits."""
 
     __slots__ = ("_task",)
@@ -153,7 +160,7 @@ class TaskCell(Cell):
     def wake(self) -> None:
         """See `Cell.wake`."""
         if self._task is None and self.phase is Phase.RUNNING and self._paused is None:
-            self._spawn_task(self._run(self.life))
+            self._spawn_task(self._run(self.generation))
 
     def _spawn_task(self, coroutine: Any) -> None:
         # An empty context: a handler inherits neither deadline nor trace of who woke it.
@@ -164,79 +171,95 @@ class TaskCell(Cell):
         behaviour = self.behaviour
         assert behaviour is not None, "a life begins with a behaviour"
         if inspect.iscoroutinefunction(behaviour.on_start):
-            self._spawn_task(self._start(self.life))
+            self._spawn_task(self._start(self.generation))
             self._limit_start()
-            return
-        # Nothing to await: the start is over when the spawn returns, as with a plain `receive`.
-        token = current.set(self)
-        try:
-            behaviour.on_start()
-        finally:
-            current.reset(token)
-        self._has_started()
+        else:
+            # Nothing to await: it is over when the spawn returns, as with a plain `receive`.
+            self._begin_at_once(behaviour)
 
-    async def _start(self, life: int) -> None:
+    async def _start(self, generation: int) -> None:
         current.set(self)
         behaviour = self.behaviour
         assert behaviour is not None, "a life begins with a behaviour"
         try:
             await _settled(behaviour.on_start())
-        except GeneratorExit:
-            raise
         except asyncio.CancelledError:
-            self._ended(life, self._pending_exit or KILLED)
+            self._ended(generation, self._pending_exit or KILLED)
             return
-        except BaseException as error:  # noqa: BLE001 - the kernel's own boundary
-            self._ended(life, Crashed(error))
+        except BaseException as error:
+            if self._is_torn_down(error):
+                raise
+            if isinstance(error, KeyboardInterrupt):
+                self.system.interrupted()
+            self._ended(generation, Crashed(error))
             return
-        if self.life != life:
+        if self.generation != generation:
             return
         self._task = None
         self.is_scheduled = False
         self._has_started(is_ready=False)
         self.become_ready()
 
-    def _ended(self, life: int, reason: ExitReason) -> None:
+    def _is_torn_down(self, error: BaseException) -> bool:
+        """Whether the coroutine is being closed with its loop: then nothing may be awaited."""
+        task = self._task
+        return isinstance(error, GeneratorExit) and (
+            task is None or asyncio.current_task(self.system.loop) is not task
+        )
+
+    def _ended(self, generation: int, reason: ExitReason) -> None:
         """The task's last word about its life; void when the life was abandoned."""
-        if self.life == life and self.phase in (Phase.STARTING, Phase.RUNNING):
-            self._task = None
-            self.is_scheduled = False
+        if self.generation == generation:
             self._finish(reason)
 
-    async def _run(self, life: int) -> None:
-        current.set(self)
-        handled = 0
-        try:
-            while self.life == life and self.phase is Phase.RUNNING and self._paused is None:
-                if self.signals:
-                    await self._deliver_signal(self.signals.popleft())
-                elif self.queue:
-                    if handled and handled % TURN_MESSAGES_MAX == 0:
-                        await asyncio.sleep(0)
-                    handled += 1
-                    await self._deliver(self._pop(), life)
-                else:
-                    break
-        except GeneratorExit:
-            raise
-        except asyncio.CancelledError:
-            if self.life == life and self.in_hand is not None:
-                self._interrupted(self.in_hand)
-            self._ended(life, self._pending_exit or KILLED)
-            return
-        if self.life == life and self._task is asyncio.current_task():
+    def _finish(self, reason: ExitReason) -> None:
+        if self.phase in ALIVE:
             self._task = None
             self.is_scheduled = False
+        super()._finish(reason)
+
+    async def _run(self, generation: int) -> None:
+        current.set(self)
+        left = TURN_MESSAGES_MAX
+        try:
+            while (
+                self.generation == generation
+                and self.phase is Phase.RUNNING
+                and self._paused is None
+            ):
+                if self.signals:
+                    await self._deliver_signal(self.signals.popleft(), generation)
+                elif not self.queue or not self.is_ready:
+                    break
+                elif left == 0:
+                    left = TURN_MESSAGES_MAX
+                    await asyncio.sleep(0)
+                else:
+                    left -= 1
+                    await self._deliver(self._pop(), generation)
+        except asyncio.CancelledError:
+            if self.generation == generation and self.in_hand is not None:
+                self._cut_short(self.in_hand)
+            self._ended(generation, self._pending_exit or KILLED)
+        except Exception:
+            # Not the handler: that is caught below. Loud, but the actor goes on.
+            self._rest(generation)
+            raise
+        else:
+            self._rest(generation)
+
+    def _rest(self, generation: int) -> None:
+        """The task ends; there will be another one when something comes in."""
+        if self.generation == generation and self._task is asyncio.current_task():
+            self._task = None
+            self.in_hand = None
+            self.is_scheduled = False
+            if self.receive_timeout is not None:
+                self.receive_timeout.turn_ended()
             if self.queue or self.signals:
                 self.wake()
 
-    def _interrupted(self, envelope: Envelope) -> None:
-        if self.system.interceptors:
-            self._intercept_received(envelope, None)
-        if not isinstance(envelope.message, Signal):
-            self._poison(envelope, asyncio.CancelledError())
-
-    async def _deliver(self, envelope: Envelope, life: int) -> None:
+    async def _deliver(self, envelope: Envelope, generation: int) -> None:
         if envelope.reply_to is not None and self._expired(envelope):
             return
         message = envelope.message
@@ -248,87 +271,99 @@ class TaskCell(Cell):
                 self.in_hand = None
                 self._pause(envelope, pause_s)
                 return
+            handle = behaviour.receive
             if type(message) in PYKKA_MESSAGES:
                 if type(message) is _ActorStop:
                     self.in_hand = None
-                    await self._stop(NORMAL)
+                    await self._stop(NORMAL, generation)
                     return
-                result = await _settled(behaviour.handle_pykka(message))
-            else:
-                result = await _settled(behaviour.receive(message))
-        except (GeneratorExit, asyncio.CancelledError):
+                handle = behaviour.handle_pykka
+            result = handle(message)
+            if isinstance(result, CoroutineType):
+                result = await result
+        except asyncio.CancelledError:
             raise
-        except BaseException as error:  # noqa: BLE001 - the kernel's receive loop
-            if self.life == life:
+        except BaseException as error:
+            if self._is_torn_down(error):
+                raise
+            if self.generation == generation:
                 self._failed(envelope, error)
         else:
-            if self.life == life:
+            if self.generation == generation:
                 self._handled(envelope, result)
             else:
-                self.system.dead_letters.record(Loss.LATE_REPLY, self.name, result)
+                self._handled_too_late(envelope, result)
 
-    async def _deliver_signal(self, signal: Signal) -> None:
+    async def _deliver_signal(self, signal: Signal, generation: int) -> None:
         if self._take_signal(signal):
             return
-        message = signal.message if isinstance(signal, TimerFired) else signal
-        behaviour = self.behaviour
-        assert behaviour is not None, "a running cell has a behaviour"
-        self.in_hand = Envelope(message)
+        self.in_hand = SignalEnvelope(signal)
         try:
-            await _settled(behaviour.receive(message))
-        except (GeneratorExit, asyncio.CancelledError):
+            await _settled(self._call_for(signal)())
+        except asyncio.CancelledError:
             raise
-        except BaseException as error:  # noqa: BLE001 - the kernel's receive loop
-            self._failed(None, error)
+        except BaseException as error:
+            if self._is_torn_down(error):
+                raise
+            if self.generation == generation:
+                self._failed(None, error)
         else:
+            if self.generation != generation:
+                return
             self.in_hand = None
             if self._pending_exit is not None:
                 self.end(self._pending_exit)
 
-    async def _stop(self, reason: ExitReason) -> None:
+    async def _stop(self, reason: ExitReason, generation: int) -> None:
         """End normally; an `async def on_stop` is awaited."""
         behaviour = self.behaviour
-        assert behaviour is not None, "a running cell has a behaviour"
+        assert behaviour is not None, "a life that ends has a behaviour"
+        self.phase = Phase.ENDING
         try:
             await _settled(behaviour.on_stop())
-        except (GeneratorExit, asyncio.CancelledError):
+        except asyncio.CancelledError:
             raise
-        except BaseException as error:  # noqa: BLE001 - the kernel's own boundary: a hook's bug
+        except BaseException as error:
+            if self._is_torn_down(error):
+                raise
             self.system.hook_failed(self, error)
             reason = Crashed(error)
-        self._finish(reason)
+        self._ended(generation, reason)
 
     def end(self, reason: ExitReason) -> None:
         """See `Cell.end`; hooks that await run in a task, within the kill timer's bound."""
-        behaviour = self.behaviour
-        is_calm = not isinstance(reason, Crashed) and reason is not KILLED
-        hook: object = getattr(type(behaviour), "on_stop", None)
+        is_calm = not isinstance(reason, Crashed | Killed)
+        hook: object = getattr(type(self.behaviour), "on_stop", None)
         if is_calm and self.phase is Phase.RUNNING and inspect.iscoroutinefunction(hook):
             self.is_sealed = True
-            life = self.life
-            self._spawn_task(self._stop_in_task(life, reason))
+            self.phase = Phase.ENDING
+            self._spawn_task(self._stop_in_task(self.generation, reason))
             return
         super().end(reason)
 
-    async def _stop_in_task(self, life: int, reason: ExitReason) -> None:
+    async def _stop_in_task(self, generation: int, reason: ExitReason) -> None:
         current.set(self)
         try:
-            await self._stop(reason)
+            await self._stop(reason, generation)
         except asyncio.CancelledError:
-            self._ended(life, self._pending_exit or KILLED)
+            self._ended(generation, self._pending_exit or KILLED)
 
     def _cancel_handler(self) -> bool:
         task = self._task
         if task is None or task.done():
             return False
         task.cancel()
-        return True
+        # Cancelled before its first step a coroutine never runs, so it could not report back.
+        return inspect.getcoroutinestate(_coroutine(task)) != inspect.CORO_CREATED
+
+    def _may_end_here(self) -> bool:
+        return self._task is not None or super()._may_end_here()
 
     def _abandon_handler(self) -> None:
-        # The stale task sees a newer life when it ends, and says nothing.
-        self.life += 1
-        self._task = None
-        self.is_scheduled = False
+        # What is left of the task sees a newer generation when it ends, and says nothing.
+        system, task = self.system, self._task
+        assert task is not None, "only a task that was cancelled is given up"
+        task.add_done_callback(lambda _: system.zombie_ended())
 
 
 class ThreadCell(Cell):
@@ -353,10 +388,10 @@ class ThreadCell(Cell):
         assert behaviour is not None, "a life begins with a behaviour"
         self._worker = self.system.start_worker(f"{self.name}#{self.life}")
         self.is_scheduled = True
-        life = self.life
+        generation = self.generation
         self._worker.submit(
             lambda: self._guarded(behaviour.on_start),
-            lambda _, error: self._start_done(life, error),
+            lambda _, error: self._start_done(generation, error),
         )
         self._limit_start()
 
@@ -364,11 +399,14 @@ class ThreadCell(Cell):
         current.set(self)
         return call()
 
-    def _start_done(self, life: int, error: BaseException | None) -> None:
-        if self.life != life or self.phase is not Phase.STARTING:
+    def _start_done(self, generation: int, error: BaseException | None) -> None:
+        if self.generation != generation:
+            self.system.zombie_ended()
             return
         self.is_scheduled = False
         if error is not None:
+            if isinstance(error, KeyboardInterrupt):
+                self.system.interrupted()
             self._finish(Crashed(error))
             return
         self._has_started(is_ready=False)
@@ -382,8 +420,7 @@ class ThreadCell(Cell):
                 signal = self.signals.popleft()
                 if self._take_signal(signal):
                     continue
-                message = signal.message if isinstance(signal, TimerFired) else signal
-                self._submit(Envelope(message), is_signal=True)
+                self._submit(SignalEnvelope(signal), self._call_for(signal))
             elif self.queue:
                 envelope = self._pop()
                 if envelope.reply_to is not None and self._expired(envelope):
@@ -391,9 +428,18 @@ class ThreadCell(Cell):
                 if type(envelope.message) is _ActorStop:
                     self.end(NORMAL)
                 elif self._may_start(envelope):
-                    self._submit(envelope, is_signal=False)
+                    self._submit(envelope, self._call_for_mail(envelope.message))
             else:
+                if self.receive_timeout is not None:
+                    self.receive_timeout.turn_ended()
                 return
+
+    def _call_for_mail(self, message: object) -> Callable[[], object]:
+        behaviour = self.behaviour
+        assert behaviour is not None, "a running cell has a behaviour"
+        if type(message) in PYKKA_MESSAGES:
+            return lambda: behaviour.handle_pykka(message)
+        return lambda: behaviour.receive(message)
 
     def _may_start(self, envelope: Envelope) -> bool:
         if not self.system.interceptors:
@@ -408,82 +454,85 @@ class ThreadCell(Cell):
             return False
         return True
 
-    def _submit(self, envelope: Envelope, *, is_signal: bool) -> None:
+    def _submit(self, envelope: Envelope, call: Callable[[], object]) -> None:
         self.in_hand = envelope
         self.is_scheduled = True
-        behaviour, worker, life = self.behaviour, self._worker, self.life
-        assert behaviour is not None, "a running cell has a behaviour"
+        worker, generation = self._worker, self.generation
         assert worker is not None, "a running thread cell has a worker"
-        message = envelope.message
-        call = behaviour.handle_pykka if type(message) in PYKKA_MESSAGES else behaviour.receive
         worker.submit(
-            lambda: self._guarded(lambda: call(message)),
-            lambda result, error: self._done(life, envelope, result, error, is_signal),
+            lambda: self._guarded(call),
+            lambda result, error: self._done(generation, envelope, result, error),
         )
 
     def _done(
-        self,
-        life: int,
-        envelope: Envelope,
-        result: object,
-        error: BaseException | None,
-        is_signal: bool,
+        self, generation: int, envelope: Envelope, result: object, error: BaseException | None
     ) -> None:
-        if self.life != life or self.phase is not Phase.RUNNING:
-            self.system.zombies -= 1
+        if self.generation != generation:
+            self.system.zombie_ended()
+            if error is None:
+                self._handled_too_late(envelope, result)
             return
         self.is_scheduled = False
+        is_mail = not isinstance(envelope, SignalEnvelope)
         if error is not None:
-            self._failed(None if is_signal else envelope, error)
-        else:
+            self._failed(envelope if is_mail else None, error)
+        elif is_mail:
             self._handled(envelope, result)
+        else:
+            self.in_hand = None
+            if self._pending_exit is not None:
+                self.end(self._pending_exit)
         if self.queue or self.signals:
             self.wake()
+        elif self.receive_timeout is not None:
+            self.receive_timeout.turn_ended()
 
     def end(self, reason: ExitReason) -> None:
         """See `Cell.end`; the hooks run on the thread, like everything of this actor."""
-        worker, life = self._worker, self.life
-        if worker is None or self.phase is not Phase.RUNNING:
+        worker, generation = self._worker, self.generation
+        if self.phase is not Phase.RUNNING:
+            return
+        if worker is None or isinstance(reason, Killed):
             self._finish(reason)
             return
+        self.phase = Phase.ENDING
         self.is_sealed = True
         self.is_scheduled = True
-        self.in_hand = Envelope(reason)
+        self.in_hand = SignalEnvelope(reason)
+        ended: list[ExitReason] = [reason]
 
-        def hooks() -> ExitReason:
-            return self._run_hooks(reason)
+        def hooks() -> None:
+            ended[0] = self._run_hooks(reason)
 
-        def done(result: object, error: BaseException | None) -> None:
-            if self.life == life and self.phase is Phase.RUNNING:
-                ended = Crashed(error) if error is not None else result
-                self._finish(ended)  # type: ignore[arg-type]  # hooks() returns a reason
+        def done(_: object, error: BaseException | None) -> None:
+            if self.generation != generation:
+                self.system.zombie_ended()
+            else:
+                self._finish(ended[0] if error is None else Crashed(error))
 
         worker.submit(hooks, done)
 
     def _finish(self, reason: ExitReason) -> None:
-        worker, self._worker = self._worker, None
-        self.is_scheduled = False
-        if worker is not None:
-            worker.stop()
+        if self.phase in ALIVE:
+            worker, self._worker = self._worker, None
+            self.is_scheduled = False
+            if worker is not None:
+                worker.stop()
         super()._finish(reason)
 
     def kill(self, reason: ExitReason = KILLED) -> None:
         """A thread cannot be killed: it is left behind, counted, and told to go when it returns."""
-        if self.phase in (Phase.RUNNING, Phase.STARTING) and self.in_hand is not None:
-            self.system.zombies += 1
-            envelope, self.in_hand = self.in_hand, None
-            if not isinstance(envelope.message, Signal | ExitReason):
-                self._poison(envelope, asyncio.CancelledError())
-            self.life += 1
-            self._finish(reason)
-            return
-        super().kill(reason)
+        is_starting = self.phase is Phase.STARTING and self._worker is not None
+        if is_starting or (self.phase in ALIVE and self.in_hand is not None):
+            self._give_up_on(reason)
+        else:
+            super().kill(reason)
 
 
 class Worker:
     """One daemon thread that runs one piece of work at a time and reports to the loop."""
 
-    def __init__(self, name: str, report: Callable[[Callable[[], None]], None]) -> None:
+    def __init__(self, name: str, report: Callable[[Callable[[], None]], object]) -> None:
         self._work: queue.SimpleQueue[tuple[Callable[[], object], Report] | None]
         self._work = queue.SimpleQueue()
         self._report = report
@@ -507,6 +556,8 @@ class Worker:
             except BaseException as error:  # noqa: BLE001 - the kernel's receive loop
                 failure = error
             self._report(_bound(report, result, failure))
+            # An idle thread must not keep the last message, or the actor, alive.
+            del item, call, report, result, failure
 
 
 Report = Callable[[object, BaseException | None], None]
@@ -514,6 +565,20 @@ Report = Callable[[object, BaseException | None], None]
 
 def _bound(report: Report, result: object, error: BaseException | None) -> Callable[[], None]:
     return lambda: report(result, error)
+
+
+def _not_awaitable(value: object) -> object:
+    """Refuse what only an `async def receive` could wait for."""
+    if inspect.iscoroutine(value):
+        value.close()
+        raise TypeError("an async method needs an actor whose receive is async as well")
+    return value
+
+
+def _coroutine(task: asyncio.Task[None]) -> Coroutine[Any, Any, None]:
+    coroutine = task.get_coro()
+    assert inspect.iscoroutine(coroutine), "the task was made of a coroutine"
+    return coroutine
 
 
 async def _settled(value: object) -> object:

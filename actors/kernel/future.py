@@ -8,15 +8,17 @@ follows an answer is a callback.
 from __future__ import annotations
 
 import asyncio
+import functools
 import sys
 import threading
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import pykka
 
-from actors.kernel.errors import AskTimedOut, WouldBlock
+from actors.kernel.callbacks import call_listener
+from actors.kernel.errors import ActorStopped, AskTimedOut, WouldBlock
 
 if TYPE_CHECKING:
     from actors.kernel.clock import Timer
@@ -67,18 +69,18 @@ class AskFuture(pykka.Future[Any]):
         if self._callbacks is not None:
             callbacks, self._callbacks = self._callbacks, None
             for callback in callbacks:
-                callback(self)
+                call_listener(callback, self)
         return True
 
     def set(self, value: Any = None) -> None:
         """Set the answer (Pykka's spelling); a second one is dropped, not an error."""
-        self._on_loop(lambda: self.resolve(value))
+        self.on_loop(lambda: self.resolve(value))
 
     def set_exception(self, exc_info: ExcInfo | None = None) -> None:
         """Set an error (Pykka's spelling)."""
         info = exc_info if exc_info is not None else sys.exc_info()
         error = info[1] if info[1] is not None else RuntimeError("no exception given")
-        self._on_loop(lambda: self.resolve(None, error))
+        self.on_loop(lambda: self.resolve(None, error))
 
     def cancel(self) -> bool:
         """Say that nobody waits any more; the message is skipped if it is still queued."""
@@ -134,7 +136,10 @@ class AskFuture(pykka.Future[Any]):
             if system is None or system.is_loop_thread():
                 raise WouldBlock("get() would stop the event loop; await the future instead")
             answered = threading.Event()
-            system.call_soon_threadsafe(lambda: self.add_done_callback(lambda _: answered.set()))
+            if not system.call_soon_threadsafe(
+                lambda: self.add_done_callback(lambda _: answered.set())
+            ):
+                raise ActorStopped("the loop of the actor is closed")
             if not answered.wait(timeout):
                 raise AskTimedOut("no answer before the timeout")
         return self._outcome()
@@ -144,7 +149,8 @@ class AskFuture(pykka.Future[Any]):
             raise self._error
         return self._value
 
-    def _on_loop(self, act: Callable[[], object]) -> None:
+    def on_loop(self, act: Callable[[], object]) -> None:
+        """Run `act` on the loop's thread: here, or soon there."""
         if self._system is None or self._system.is_loop_thread():
             act()
         else:
@@ -166,15 +172,7 @@ class AskFuture(pykka.Future[Any]):
 
     def reduce(self, func: Callable[[Any, Any], Any], *args: Any) -> AskFuture:
         """Return a future for the answer's items folded with `func`."""
-
-        def fold(items: Iterable[Any]) -> Any:
-            rest = iter(items)
-            result = args[0] if args else next(rest)
-            for item in rest:
-                result = func(result, item)
-            return result
-
-        return self._then(fold)
+        return self._then(lambda items: functools.reduce(func, items, *args))
 
     def join(self, *futures: pykka.Future[Any]) -> AskFuture:
         """Return a future for the list of all answers, in order; the first error wins."""
@@ -234,10 +232,20 @@ class Reply:
 
     def set(self, value: object) -> None:
         """Answer. A late answer is counted as a dead letter."""
-        if self._reply_to is not None and not self._reply_to.resolve(value):
-            self._reject_late(value)
+        self._answer(value, None)
 
     def fail(self, error: BaseException) -> None:
         """Answer with an error."""
-        if self._reply_to is not None and not self._reply_to.resolve(None, error):
-            self._reject_late(error)
+        self._answer(error, error)
+
+    def _answer(self, value: object, error: BaseException | None) -> None:
+        reply_to = self._reply_to
+        if reply_to is None:
+            return
+
+        def answer() -> None:
+            if not reply_to.resolve(None if error is not None else value, error):
+                self._reject_late(value)
+
+        # A thread actor answers from its thread; the future belongs to the loop.
+        reply_to.on_loop(answer)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any, TypeVar
 
 from actors.kernel.actor import LoopActor
-from actors.kernel.cell import Phase
+from actors.kernel.cell import ALIVE
 from actors.kernel.child_spec import ChildSpec
 from actors.kernel.ref import ActorRef
-from actors.kernel.signals import STOPPED, ExitReason
+from actors.kernel.signals import STOPPED, ExitReason, Signal
 
 M = TypeVar("M")
 N = TypeVar("N")
@@ -31,7 +31,7 @@ class ParentActor(LoopActor[M]):
 
     def is_alive(self, ref: ActorRef[Any]) -> bool:
         """Whether a child lives: not ended for good, and not waiting for a next life."""
-        return ref.cell.phase in (Phase.STARTING, Phase.RUNNING)
+        return ref.cell.phase in ALIVE
 
     def spawn(self, spec: ChildSpec[N]) -> ActorRef[N]:
         """Start a child.
@@ -40,6 +40,11 @@ class ParentActor(LoopActor[M]):
             SpawnFailed: see `ActorSystem.spawn`.
         """
         return self._cell.system.spawn(spec, parent=self._cell)
+
+    def answer(self, reply_to: ActorRef[Any] | None, answer: Signal) -> None:
+        """Answer whoever wants to hear it, in the lane that no full mailbox can close."""
+        if reply_to is not None:
+            reply_to.cell.signal(answer)
 
     def restart_child(self, ref: ActorRef[Any], *, as_probe: bool = False) -> None:
         """Begin the next life of a child that waits; same ref, same mail.

@@ -7,7 +7,6 @@ from collections.abc import Awaitable
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, overload
 
 import pykka
-from pykka.messages import _ActorStop
 
 from actors.kernel.dead_letter import Loss
 from actors.kernel.envelope import Envelope
@@ -43,6 +42,14 @@ class WeakProxy(pykka.ActorProxy[Any]):
     @_actor.setter
     def _actor(self, actor: Any) -> None:
         """Take what Pykka's constructor assigns and forget it."""
+
+    def __getattr__(self, name: str) -> Any:
+        """See Pykka; what it makes for a traversable attribute would hold the actor."""
+        found = super().__getattr__(name)
+        if type(found) is pykka.ActorProxy:
+            path = (*self._attr_path, name)
+            found = self._actor_proxies[path] = WeakProxy(actor_ref=self.actor_ref, attr_path=path)
+        return found
 
 
 class ActorRef(pykka.ActorRef[Any], Generic[M_contra]):
@@ -106,7 +113,7 @@ class ActorRef(pykka.ActorRef[Any], Generic[M_contra]):
         """
         cell = self.cell
         if cell.is_sealed:
-            cell.system.dead_letters.record(Loss.CLOSED, cell.name, message)
+            cell.lost(Loss.CLOSED, message)
             raise ActorStopped(f"{self} has stopped")
         cell.post(message)
 
@@ -126,7 +133,7 @@ class ActorRef(pykka.ActorRef[Any], Generic[M_contra]):
         if timeout_s is not None:
             return cell.offer_later(message, timeout_s)
         if cell.is_sealed:
-            cell.system.dead_letters.record(Loss.CLOSED, cell.name, message)
+            cell.lost(Loss.CLOSED, message)
             return False
         return cell.post(message)
 
@@ -161,8 +168,12 @@ class ActorRef(pykka.ActorRef[Any], Generic[M_contra]):
                 raise WouldBlock("ask(block=True) on the event loop; await ask(..., block=False)")
             return self._ask(message, timeout)
         future = AskFuture(system)
-        system.call_soon_threadsafe(lambda: self._ask(message, timeout, future))
-        return future.get(timeout=timeout) if block else future
+        if not system.call_soon_threadsafe(lambda: self._ask(message, timeout, future)):
+            future.resolve(None, ActorStopped(f"{self} has stopped with its loop"))
+        if block:
+            # Bounded here as well: a loop that ends meanwhile answers nobody.
+            return future.get(timeout=system.ask_timeout_s if timeout is None else timeout)
+        return future
 
     def _ask(
         self, message: object, timeout: float | None, future: AskFuture | None = None
@@ -215,7 +226,8 @@ class ActorRef(pykka.ActorRef[Any], Generic[M_contra]):
                 raise WouldBlock("stop(block=True) on the event loop; await stop(block=False)")
             return self._stop_on_loop(AskFuture(system))
         future = AskFuture(system)
-        system.call_soon_threadsafe(lambda: self._stop_on_loop(future))
+        if not system.call_soon_threadsafe(lambda: self._stop_on_loop(future)):
+            future.resolve(False)
         return bool(future.get(timeout=timeout)) if block else future
 
     def _stop_on_loop(self, future: AskFuture) -> AskFuture:
@@ -224,8 +236,7 @@ class ActorRef(pykka.ActorRef[Any], Generic[M_contra]):
             future.resolve(False)
             return future
         cell.on_closed(lambda: future.resolve(True))
-        if not cell.is_sealed:
-            cell.accept(Envelope(_ActorStop()))
+        cell.ask_to_stop()
         return future
 
     def shut_down(self, grace_s: float) -> None:

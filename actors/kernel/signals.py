@@ -88,6 +88,13 @@ class Shutdown(Signal):
 
 
 @dataclass(frozen=True, slots=True)
+class PipeFailed(Signal):
+    """To the actor itself: piped work raised, and nothing was said about that: it crashes."""
+
+    error: BaseException = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class ChildStarted(Signal):
     """To the parent: a child's `on_start` has returned; it takes messages now."""
 

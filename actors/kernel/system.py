@@ -7,6 +7,7 @@ what makes a whole tree run inside a simulation. Two systems in one process shar
 from __future__ import annotations
 
 import asyncio
+import inspect
 import logging
 import threading
 from collections.abc import Awaitable, Callable, Iterable
@@ -15,6 +16,7 @@ from contextvars import Context
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
+from actors.kernel.callbacks import call_listener, place_of
 from actors.kernel.cell import Cell, current
 from actors.kernel.clock import Clock, LoopClock
 from actors.kernel.dead_letter import DeadLetters, Loss
@@ -23,7 +25,7 @@ from actors.kernel.envelope import Envelope
 from actors.kernel.errors import KernelError, SpawnFailed
 from actors.kernel.executors import Report, Worker
 from actors.kernel.ref import ActorRef
-from actors.kernel.signals import Crashed, ExitReason, Terminated
+from actors.kernel.signals import Crashed, ExitReason, PipeFailed, Terminated
 
 if TYPE_CHECKING:
     from actors.kernel.child_spec import ChildSpec
@@ -106,10 +108,10 @@ class ActorSystem:
         self.zombies = 0
         self.is_stopping = False
         self._cells: dict[int, Cell] = {}
-        self._roots: list[Cell] = []
+        # By number: to look for one of thousands in a list takes long (20,000: seconds to stop).
+        self._roots: dict[int, Cell] = {}
         self._names: dict[str, Cell] = {}
         self._numbers = 0
-        self._tasks: set[asyncio.Task[Any]] = set()
         self._pool: ThreadPoolExecutor | None = None
         self._blocking_calls = 0
         self._start_worker = start_worker
@@ -133,7 +135,7 @@ class ActorSystem:
             self._names[cell.name] = cell
         self._cells[cell.number] = cell
         if parent is None:
-            self._roots.append(cell)
+            self._roots[cell.number] = cell
         else:
             if parent.children is None:
                 parent.children = {}
@@ -145,6 +147,8 @@ class ActorSystem:
             cell.close(Crashed(error))
             if parent is not None and parent.children is not None:
                 parent.children.pop(cell.number, None)
+            if isinstance(error, SpawnFailed):
+                raise
             raise SpawnFailed(f"{cell.name} did not start: {type(error).__name__}") from error
         return cell.ref
 
@@ -168,8 +172,8 @@ class ActorSystem:
             self._cells.pop(cell.number, None)
         if cell.spec.name and self._names.get(cell.name) is cell:
             del self._names[cell.name]
-        if cell.parent is None and cell in self._roots:
-            self._roots.remove(cell)
+        if cell.parent is None:
+            self._roots.pop(cell.number, None)
 
     def current_cell(self) -> Cell | None:
         """Return the cell whose handler is running here, or None outside actors."""
@@ -199,10 +203,15 @@ class ActorSystem:
         else:
             self.call_soon_threadsafe(act)
 
-    def call_soon_threadsafe(self, act: Callable[[], object]) -> None:
-        """Run `act` soon on the loop; silently impossible once the loop is closed."""
-        if not self.loop.is_closed():
+    def call_soon_threadsafe(self, act: Callable[[], object]) -> bool:
+        """Run `act` soon on the loop. False: the loop is closed, so nothing will run there."""
+        try:
             self.loop.call_soon_threadsafe(act)
+        except RuntimeError:
+            if self.loop.is_closed():
+                return False
+            raise
+        return True
 
     def pipe(
         self,
@@ -212,32 +221,35 @@ class ActorSystem:
         failed: Callable[[Exception], object] | None,
     ) -> None:
         """Carry out `Actor.pipe_to_self`."""
-        life = cell.life
+        generation = cell.generation
 
         async def run() -> None:
-            error: Exception | None = None
-            message: object = None
             try:
-                message = done(await work)
-            except Exception as raised:  # noqa: BLE001 - it travels on: as a message, or a crash
-                error = raised
-            if error is not None and failed is not None:
-                try:
-                    message, error = failed(error), None
-                except Exception as raised:  # noqa: BLE001 - the caller passes it on as a bug
-                    error = raised
-            if cell.life != life or cell.is_closed:
-                return
-            if error is not None:
-                cell.kill(Crashed(error))
+                message = await _piped(work, done, failed)
+            except GeneratorExit:
+                raise
+            except BaseException as error:
+                if cell.generation != generation:
+                    return
+                if isinstance(error, asyncio.CancelledError) and _is_cancelling():
+                    raise
+                if isinstance(error, KeyboardInterrupt):
+                    self.interrupted()
+                cell.signal(PipeFailed(error))
             else:
-                cell.accept_internal(Envelope(message))
+                if cell.generation == generation:
+                    cell.accept_internal(Envelope(message))
 
+        def finished(task: asyncio.Task[None]) -> None:
+            pipes.pop(task, None)
+            # Cancelled before its first step, the work was never awaited.
+            if inspect.iscoroutine(work):
+                work.close()
+
+        pipes = cell.pipes = cell.pipes if cell.pipes is not None else {}
         task = self.loop.create_task(run(), context=Context())
-        assert cell.pipes is not None, "pipe_to_self has made the set"
-        pipes = cell.pipes
-        pipes.add(task)
-        task.add_done_callback(pipes.discard)
+        pipes[task] = None
+        task.add_done_callback(finished)
 
     async def wait_until(
         self, deadline_s: float, arm: Callable[[Callable[[], None]], None]
@@ -288,21 +300,22 @@ class ActorSystem:
 
     # --- what went wrong -------------------------------------------------------------------------
 
+    def zombie_ended(self) -> None:
+        """A handler that had been left behind has come to its end after all."""
+        self.zombies -= 1
+
     def life_ended(self, cell: Cell, reason: ExitReason) -> None:
         """Write one line of the audit trail: class and place of an error, never its text."""
         if isinstance(reason, Crashed):
             # A weather error is its supervisor's business; a bug deserves the place it stands.
-            frame = reason.error.__traceback__
-            while frame is not None and frame.tb_next is not None:
-                frame = frame.tb_next
-            where = "" if frame is None else f" at {_place(frame)}"
+            where = place_of(reason.error)
             _log.info("%s (life %d) crashed: %s%s", cell.name, cell.life, reason.kind, where)
         if self._life_listeners:
             ended = LifeEnded(
                 name=cell.name, life=cell.life, reason=reason, at_s=self.clock.now_s()
             )
             for listener in self._life_listeners:
-                listener(ended)
+                call_listener(listener, ended)
 
     def on_life_ended(self, listener: Callable[[LifeEnded], None]) -> None:
         """Call `listener` with every end of a life."""
@@ -314,7 +327,7 @@ class ActorSystem:
 
     def interrupted(self) -> None:
         """KeyboardInterrupt reached a handler: the whole system is asked to end."""
-        for cell in reversed(self._roots):
+        for cell in reversed(tuple(self._roots.values())):
             cell.shut_down(self.clock.now_s() + 5.0)
 
     # --- the end ---------------------------------------------------------------------------------
@@ -328,7 +341,7 @@ class ActorSystem:
         self.is_stopping = True
         started_s = self.clock.now_s()
         deadline_s = started_s + grace_s
-        for cell in reversed(tuple(self._roots)):
+        for cell in reversed(tuple(self._roots.values())):
             cell.shut_down(deadline_s)
             if not cell.is_closed:
                 await self.wait_until(deadline_s + 2.0, cell.on_closed)
@@ -355,9 +368,23 @@ def _cell_class(spec: ChildSpec[Any]) -> type[Cell]:
     return cell_class
 
 
-def _place(frame: Any) -> str:
-    code = frame.tb_frame.f_code
-    return f"{code.co_filename.rsplit('/', 1)[-1]}:{frame.tb_lineno} in {code.co_name}"
+async def _piped(
+    work: Awaitable[T],
+    done: Callable[[T], object],
+    failed: Callable[[Exception], object] | None,
+) -> object:
+    """Return the message that a piece of work became; raise what nothing was said about."""
+    try:
+        return done(await work)
+    except Exception as error:
+        if failed is None:
+            raise
+        return failed(error)
+
+
+def _is_cancelling() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 __all__ = ["ActorSystem", "LifeEnded", "Loss", "StopReport", "WorkerThread"]
