@@ -22,15 +22,17 @@ def delay_s(backoff: Backoff, *, failures: int, chance: float, floor_s: float | 
     Source: Akka `BackoffSupervisor`; "equal jitter" of Brooker, Exponential Backoff And Jitter.
     """
     assert failures >= 1, "a delay follows a failure"
-    if backoff.min_s == 0:
-        grown_s = 0.0
-    else:
-        # In logarithms, because 2 ** 2000 overflows and no restart count is too large here.
-        steps_max = (
-            math.log(backoff.max_s / backoff.min_s, backoff.factor) if (backoff.factor > 1) else 0.0
-        )
-        grown_s = min(backoff.max_s, backoff.min_s * backoff.factor ** min(failures - 1, steps_max))
+    grown_s = _grown_s(backoff, steps=failures - 1)
     jittered_s = grown_s * (1.0 - backoff.jitter * chance)
-    if floor_s is None or not math.isfinite(floor_s):
+    if floor_s is None or math.isnan(floor_s):
         return jittered_s
-    return max(jittered_s, min(max(floor_s, 0.0), backoff.floor_max_s))
+    return max(jittered_s, min(floor_s, backoff.floor_max_s))
+
+
+def _grown_s(backoff: Backoff, *, steps: int) -> float:
+    if backoff.min_s == 0:
+        return 0.0
+    # In logarithms first, because 2 ** 2000 overflows and no restart count is too large here.
+    if steps * math.log(backoff.factor) > math.log(backoff.max_s) - math.log(backoff.min_s):
+        return backoff.max_s
+    return min(backoff.max_s, backoff.min_s * backoff.factor**steps)

@@ -15,6 +15,7 @@ one_for_one is the only strategy.
 
 from __future__ import annotations
 
+import math
 from typing import Any, TypeAlias, assert_never
 
 from actors.kernel.child_spec import (
@@ -42,7 +43,7 @@ from actors.kernel.signals import (
     Shutdown,
 )
 from supervisor.errors import ChildFailed, RestartLimitReached
-from supervisor.kept import Again, Budget, BudgetSpent, Kept, Stand
+from supervisor.kept import Again, Budget, BudgetSpent, Kept, Stand, is_counted
 from supervisor.static import DEFAULT_INTENSITY
 
 DynamicMessage: TypeAlias = (
@@ -82,13 +83,14 @@ class DynamicSupervisor(ParentActor[DynamicMessage]):
             case ChildExited():
                 self._on_exited(message)
             case ChildStarted(ref=ref):
-                if (kept := self._kept.get(ref)) is not None:
-                    kept.stand, kept.up_since_s = Stand.UP, self._now_s()
+                kept = self._kept.get(ref)
+                if kept is not None and kept.stand is Stand.STARTING and self.is_ready(ref):
+                    self._is_up(kept)
             case StopChild(ref=ref):
                 if (kept := self._kept.get(ref)) is not None:
                     self._stop_child(kept, self._now_s() + kept.spec.shutdown_s)
             case ListChildren(reply_to=reply_to):
-                reply_to.offer(Children(refs=tuple(self._kept)))
+                self.answer(reply_to, Children(refs=tuple(self._kept)))
             case RestartDue(ref=ref):
                 self._restart(ref)
             case Shutdown(deadline_s=deadline_s):
@@ -102,24 +104,20 @@ class DynamicSupervisor(ParentActor[DynamicMessage]):
         reply_to, token = message.reply_to, message.token
         if self._ending is not None or len(self._kept) >= self._children_max:
             reason = "stopping" if self._ending is not None else "full"
-            if reply_to is not None:
-                reply_to.offer(StartRefused(reason=reason, token=token))
+            self.answer(reply_to, StartRefused(reason=reason, token=token))
             return
         kept = Kept(message.spec)
         try:
             ref = kept.ref = self.spawn(message.spec)
         except SpawnFailed as error:
-            if reply_to is not None:
-                refused = StartRefused(reason="did not start", error=error, token=token)
-                reply_to.offer(refused)
+            refused = StartRefused(reason="did not start", error=error, token=token)
+            self.answer(reply_to, refused)
             return
         self._kept[ref] = kept
-        kept.stand = Stand.UP if self.is_ready(ref) else Stand.STARTING
-        kept.up_since_s = self._now_s()
-        if reply_to is not None:
-            if message.monitor:
-                ref.cell.watch(reply_to.cell, reply_to.cell.signal)
-            reply_to.offer(StartedChild(ref=ref, token=token))
+        self._is_starting(kept)
+        self.answer(reply_to, StartedChild(ref=ref, token=token))
+        if reply_to is not None and message.monitor:
+            ref.cell.watch(reply_to.cell, reply_to.cell.signal)
 
     def _on_exited(self, exited: ChildExited) -> None:
         kept = self._kept.get(exited.ref)
@@ -128,7 +126,7 @@ class DynamicSupervisor(ParentActor[DynamicMessage]):
         was_asked = kept.stand is Stand.STOPPING
         if exited.escalates and self._ending is None:
             self._close(exited.ref, exited.reason)
-            self._end_with(Crashed(ChildFailed(kept.name)), self._now_s())
+            self._end_with(Crashed(ChildFailed(kept.name)))
         elif not exited.is_waiting or was_asked or self._ending is not None:
             self._close(exited.ref, exited.reason)
         else:
@@ -145,17 +143,17 @@ class DynamicSupervisor(ParentActor[DynamicMessage]):
         )
         match verdict:
             case Again(delay_s=delay_s):
-                if delay_s > 0:
-                    self.start_timer(ref, RestartDue(ref=ref), delay_s)
-                else:
-                    self._restart(ref)
+                # With no delay as well: a start that fails at once must leave others their turn.
+                self.start_timer(ref, RestartDue(ref=ref), delay_s)
             case BudgetSpent():
                 self._close(ref, reason)
-                self._end_with(Crashed(RestartLimitReached(kept.name)), self._now_s())
+                self._end_with(Crashed(RestartLimitReached(kept.name)))
             case _:
                 self._close(ref, reason)
                 if kept.spec.policy.then is Then.ESCALATE:
-                    self._end_with(Crashed(RestartLimitReached(kept.name)), self._now_s())
+                    counted = is_counted(kept.spec.policy, reason)
+                    error = RestartLimitReached if counted else ChildFailed
+                    self._end_with(Crashed(error(kept.name)))
 
     def _restart(self, ref: ActorRef[Any]) -> None:
         kept = self._kept.get(ref)
@@ -167,8 +165,16 @@ class DynamicSupervisor(ParentActor[DynamicMessage]):
             self._failed(kept, ref, Crashed(error))
             return
         kept.restarts += 1
-        kept.stand = Stand.UP if self.is_ready(ref) else Stand.STARTING
-        kept.up_since_s = self._now_s()
+        self._is_starting(kept)
+
+    def _is_starting(self, kept: Kept) -> None:
+        assert kept.ref is not None, "every child on demand was started"
+        kept.stand = Stand.STARTING
+        if self.is_ready(kept.ref):
+            self._is_up(kept)
+
+    def _is_up(self, kept: Kept) -> None:
+        kept.stand, kept.up_since_s = Stand.UP, self._now_s()
 
     def _stop_child(self, kept: Kept, deadline_s: float) -> None:
         assert kept.ref is not None, "every child on demand was started"
@@ -184,7 +190,7 @@ class DynamicSupervisor(ParentActor[DynamicMessage]):
         self.cancel_timer(ref)
         self.close_child(ref, reason)
 
-    def _end_with(self, reason: ExitReason, deadline_s: float) -> None:
+    def _end_with(self, reason: ExitReason, deadline_s: float = math.inf) -> None:
         if self._ending is not None:
             return
         self._ending = reason

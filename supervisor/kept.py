@@ -24,7 +24,6 @@ class Stand(Enum):
     STOPPING = "stopping"
     DOWN = "down"
     HELD = "held"
-    GONE = "gone"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +83,8 @@ class Kept:
         self.ref: ActorRef[Any] | None = None
         self.stand = Stand.DOWN
         self.due_s = 0.0
-        self.up_since_s = 0.0
+        # When this life became ready; None as long as, or since, it is not.
+        self.up_since_s: float | None = None
         self.failures = 0
         self.restarts = 0
         self.history_s: tuple[float, ...] = ()
@@ -111,17 +111,15 @@ class Kept:
         policy = self.spec.policy
         if not is_counted(policy, reason):
             return TooOften()
-        if now_s - self.up_since_s >= policy.backoff.reset_after_s:
-            self.failures = 0
-        self.failures += 1
+        self._count_failure(now_s)
         if policy.then is Then.HOLD:
             self.record_failure(now_s, floor_of(reason))
             if isinstance(self.breaker, Open):
                 return TooOften()
-        elif policy.intensity is None:
+        if policy.intensity is None:
             if not budget.spend(now_s):
                 return BudgetSpent()
-        else:
+        elif policy.then is not Then.HOLD:
             kept_s = record_restart(self.history_s, now_s=now_s, limit=policy.intensity)
             if kept_s is None:
                 return TooOften()
@@ -134,6 +132,14 @@ class Kept:
                 floor_s=floor_of(reason),
             )
         )
+
+    def _count_failure(self, now_s: float) -> None:
+        """One more failure in a row, unless a healthy life lies between."""
+        up_since_s, self.up_since_s = self.up_since_s, None
+        reset_after_s = self.spec.policy.backoff.reset_after_s
+        if up_since_s is not None and now_s - up_since_s >= reset_after_s:
+            self.failures = 0
+        self.failures += 1
 
     def record_failure(self, now_s: float, floor_s: float | None) -> None:
         """Feed the breaker of a policy that holds: by ends and by survived errors alike."""

@@ -16,6 +16,7 @@ cannot be lost.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any, TypeAlias, assert_never
 
@@ -24,7 +25,6 @@ from actors.kernel.child_spec import (
     ChildSpec,
     Intensity,
     ListChildren,
-    Restart,
     RestartDue,
     StartChild,
     StartedChild,
@@ -46,8 +46,8 @@ from actors.kernel.signals import (
     ExitReason,
     Shutdown,
 )
-from supervisor import breaker
-from supervisor.errors import ChildFailed, RestartLimitReached
+from supervisor.breaker import Closed, HalfOpen, Open, succeeded
+from supervisor.errors import ChildFailed, RestartLimitReached, SupervisionError
 from supervisor.kept import Again, Budget, BudgetSpent, Kept, Stand, floor_of, is_counted
 from supervisor.strategy import AutoShutdown, Strategy, concerned, ends_supervisor
 
@@ -95,7 +95,7 @@ class Supervisor(ParentActor[SupervisorMessage]):
         self._auto_shutdown = auto_shutdown
         self._is_booting = True
         self._ending: ExitReason | None = None
-        self._deadline_s: float | None = None
+        self._deadline_s = math.inf
 
     # --- start -----------------------------------------------------------------------------------
 
@@ -103,9 +103,11 @@ class Supervisor(ParentActor[SupervisorMessage]):
         """Start the children in order; the start is complete when the last one is.
 
         Raises:
-            SpawnFailed: a child did not start; those started before it are stopped.
+            SpawnFailed: a child could not be made; those before it end at once, with this life.
         """
         self._reconcile()
+        if isinstance(self._ending, Crashed):
+            raise self._ending.error
         return LATER if self._is_booting else None
 
     # --- messages --------------------------------------------------------------------------------
@@ -130,7 +132,7 @@ class Supervisor(ParentActor[SupervisorMessage]):
                 self._on_stop_child(ref)
             case ListChildren(reply_to=reply_to):
                 live = (k.ref for k in self._kept if k.stand is Stand.UP and k.ref is not None)
-                reply_to.offer(Children(refs=tuple(live)))
+                self.answer(reply_to, Children(refs=tuple(live)))
             case RestartDue(ref=ref):
                 self._on_due(ref)
             case _:
@@ -138,57 +140,53 @@ class Supervisor(ParentActor[SupervisorMessage]):
 
     def _on_started(self, ref: ActorRef[Any]) -> None:
         kept = self._find(ref)
-        if kept is not None and kept.stand is Stand.STARTING:
+        # Still ready: word of an earlier life may have been held up on its way.
+        if kept is not None and kept.stand is Stand.STARTING and self.is_ready(ref):
             self._is_up(kept)
             self._reconcile()
 
     def _on_exited(self, exited: ChildExited) -> None:
         kept = self._find(exited.ref)
-        if kept is None or kept.stand in (Stand.GONE, Stand.HELD, Stand.DOWN):
+        if kept is None:
             return
-        was_asked = kept.stand is Stand.STOPPING
         failed_start = self._is_booting and kept.stand is Stand.STARTING
-        kept.stand = Stand.DOWN if exited.is_waiting else Stand.GONE
-        if self._ending is not None:
+        comes_back = kept.comes_back and exited.is_waiting
+        if self._ending is not None or (kept.stand is Stand.STOPPING and not comes_back):
             self._close(kept, exited.reason)
         elif failed_start or exited.escalates:
-            self._end_with(Crashed(ChildFailed(kept.name)))
-        elif was_asked and not (kept.comes_back and exited.is_waiting):
-            self._close(kept, exited.reason)
-        elif was_asked:
-            # It was stopped for a sibling's sake and comes back with it.
-            kept.due_s = max(kept.due_s, self._now_s())
-        elif kept.stand is Stand.DOWN:
-            self._failed(kept, exited.reason)
-        else:
+            self._fail(kept, exited.reason, ChildFailed(kept.name))
+        elif not exited.is_waiting:
             self._forget(kept, exited.reason)
+        elif kept.stand in (Stand.STOPPING, Stand.TO_STOP):
+            # It was stopped for a sibling's sake, or ended before its turn: back with the others.
+            kept.stand = Stand.DOWN
+        elif kept.stand is not Stand.HELD:  # What is held stays so until its probe.
+            kept.stand = Stand.DOWN
+            self._failed(kept, exited.reason)
         self._reconcile()
 
     def _on_start_child(self, message: StartChild) -> None:
         reply_to, token = message.reply_to, message.token
         if self._ending is not None or len(self._kept) >= CHILDREN_MAX:
             reason = "stopping" if self._ending is not None else "full"
-            if reply_to is not None:
-                reply_to.offer(StartRefused(reason=reason, token=token))
+            self.answer(reply_to, StartRefused(reason=reason, token=token))
             return
         kept = Kept(message.spec)
         try:
             self._start(kept)
         except SpawnFailed as error:
-            if reply_to is not None:
-                refused = StartRefused(reason="did not start", error=error, token=token)
-                reply_to.offer(refused)
+            refused = StartRefused(reason="did not start", error=error, token=token)
+            self.answer(reply_to, refused)
             return
         self._kept.append(kept)
         assert kept.ref is not None, "a started child has a ref"
-        if reply_to is not None:
-            if message.monitor:
-                kept.ref.cell.watch(reply_to.cell, reply_to.cell.signal)
-            reply_to.offer(StartedChild(ref=kept.ref, token=token))
+        self.answer(reply_to, StartedChild(ref=kept.ref, token=token))
+        if reply_to is not None and message.monitor:
+            kept.ref.cell.watch(reply_to.cell, reply_to.cell.signal)
 
     def _on_stop_child(self, ref: ActorRef[Any]) -> None:
         kept = self._find(ref)
-        if kept is not None and kept.stand is not Stand.GONE:
+        if kept is not None:
             kept.comes_back = False
             self._stop_child(kept)
             self._reconcile()
@@ -209,33 +207,38 @@ class Supervisor(ParentActor[SupervisorMessage]):
         if not isinstance(error, kept.spec.policy.counts):
             return
         kept.record_failure(self._now_s(), floor_of(Crashed(error)))
-        if isinstance(kept.breaker, breaker.Open):
+        if isinstance(kept.breaker, Open):
             self._hold(kept, kept.breaker.until_s)
 
     def _on_succeeded(self, ref: ActorRef[Any]) -> None:
         kept = self._find(ref)
-        if kept is None or not isinstance(kept.breaker, breaker.HalfOpen):
+        if kept is None or not isinstance(kept.breaker, HalfOpen):
             return
-        kept.breaker = breaker.succeeded(kept.breaker, policy=kept.spec.policy)
-        if isinstance(kept.breaker, breaker.Closed):
+        kept.breaker = succeeded(kept.breaker, policy=kept.spec.policy)
+        if isinstance(kept.breaker, Closed):
             kept.history_s, kept.failures = (), 0
             self.end_probing(ref)
 
     def _hold(self, kept: Kept, until_s: float) -> None:
         assert kept.ref is not None, "only a child that was started can be held"
-        kept.breaker = breaker.Open(until_s)
+        kept.breaker = Open(until_s)
         kept.stand = Stand.HELD
         self.hold_child(kept.ref, until_s)
         self._remind(kept, until_s)
 
     def _probe(self, kept: Kept) -> None:
         assert kept.ref is not None, "only a child that was started can be held"
-        kept.breaker = breaker.HalfOpen(is_probing=False)
+        kept.breaker = HalfOpen(is_probing=False)
         if self.is_alive(kept.ref):
             self.begin_probing(kept.ref)
             kept.stand = Stand.UP
         else:
             kept.stand, kept.due_s = Stand.DOWN, self._now_s()
+
+    def _renew_held(self, kept: Kept) -> None:
+        """A held child that lives on must not keep its state past the others' restart."""
+        if kept.ref is not None and self.is_alive(kept.ref):
+            self._shut_down(kept, keeps_place=True)
 
     # --- failures --------------------------------------------------------------------------------
 
@@ -246,18 +249,17 @@ class Supervisor(ParentActor[SupervisorMessage]):
             case Again(delay_s=delay_s):
                 self._restart_later(kept, self._now_s() + delay_s)
             case BudgetSpent():
-                self._end_with(Crashed(RestartLimitReached(kept.name)))
+                self._fail(kept, reason, RestartLimitReached(kept.name))
             case _:
                 self._give_up(kept, reason)
 
     def _restart_later(self, kept: Kept, due_s: float) -> None:
         """Stop the siblings concerned; all of them start again, in order, when it is due."""
         for other in concerned(self._strategy, self._kept, kept):
-            if other is not kept:
-                if other.stand in (Stand.UP, Stand.STARTING):
-                    other.stand, other.comes_back = Stand.TO_STOP, True
-                elif other.stand is not Stand.DOWN:
-                    continue
+            if other.stand in (Stand.UP, Stand.STARTING):
+                other.stand, other.comes_back = Stand.TO_STOP, True
+            elif other.stand is Stand.HELD:
+                self._renew_held(other)
             other.due_s = max(other.due_s, due_s)
         if due_s > self._now_s():
             self._remind(kept, due_s)
@@ -266,7 +268,7 @@ class Supervisor(ParentActor[SupervisorMessage]):
         match kept.spec.policy.then:
             case Then.HOLD:
                 until_s = self._now_s() + kept.spec.policy.hold_s
-                if isinstance(kept.breaker, breaker.Open):
+                if isinstance(kept.breaker, Open):
                     until_s = max(until_s, kept.breaker.until_s)
                 self._hold(kept, until_s)
             case Then.STOP:
@@ -275,12 +277,12 @@ class Supervisor(ParentActor[SupervisorMessage]):
                 # An error the policy does not list was never tried again; say which child.
                 counted = is_counted(kept.spec.policy, reason)
                 error = RestartLimitReached if counted else ChildFailed
-                self._end_with(Crashed(error(kept.name)))
+                self._fail(kept, reason, error(kept.name))
 
     def _forget(self, kept: Kept, reason: ExitReason) -> None:
         """A child has ended for good; that may end the supervisor with it."""
         self._close(kept, reason)
-        left = sum(1 for k in self._kept if k.spec.is_significant and k.stand is not Stand.GONE)
+        left = sum(1 for each in self._kept if each.spec.is_significant)
         if ends_supervisor(
             self._auto_shutdown,
             is_significant=kept.spec.is_significant,
@@ -288,12 +290,16 @@ class Supervisor(ParentActor[SupervisorMessage]):
         ):
             self._end_with(reason)
 
+    def _fail(self, kept: Kept, reason: ExitReason, error: SupervisionError) -> None:
+        """A child has ended for good, and that is a failure of the supervisor."""
+        self._close(kept, reason)
+        self._end_with(Crashed(error))
+
     def _close(self, kept: Kept, reason: ExitReason) -> None:
-        kept.stand = Stand.GONE
+        self._kept.remove(kept)
         if kept.ref is not None:
+            self.cancel_timer(kept.ref)
             self.close_child(kept.ref, reason)
-        if kept in self._kept and kept.spec.restart is Restart.TEMPORARY:
-            self._kept.remove(kept)
 
     def _end_with(self, reason: ExitReason) -> None:
         """Stop everything in reverse order, then end like this."""
@@ -307,17 +313,19 @@ class Supervisor(ParentActor[SupervisorMessage]):
         if self._ending is not None:
             self._stop_all()
             return
-        if any(kept.stand in (Stand.STOPPING, Stand.TO_STOP) for kept in self._kept):
+        if self._lives_hang_together and any(
+            kept.stand in (Stand.STOPPING, Stand.TO_STOP) for kept in self._kept
+        ):
             self._stop_next()
             return
         self._start_due()
-        if self._is_booting and all(k.stand in (Stand.UP, Stand.GONE) for k in self._kept):
+        if self._is_booting and all(kept.stand is Stand.UP for kept in self._kept):
             self._is_booting = False
             self.become_ready()
 
     def _stop_all(self) -> None:
         for kept in reversed(tuple(self._kept)):
-            if kept.stand is not Stand.GONE and self._stop_child(kept):
+            if self._stop_child(kept):
                 return
         assert self._ending is not None, "only an end stops everything"
         self.exit(self._ending)
@@ -340,15 +348,17 @@ class Supervisor(ParentActor[SupervisorMessage]):
         if not self.is_alive(kept.ref):
             # It ended by itself just now: its `ChildExited` is on the way.
             return True
-        deadline_s = self._now_s() + kept.spec.shutdown_s
-        if self._deadline_s is not None:
-            deadline_s = min(deadline_s, self._deadline_s)
-        self.shut_down_child(kept.ref, deadline_s, keeps_place=kept.comes_back)
+        self._shut_down(kept, keeps_place=kept.comes_back)
         return True
+
+    def _shut_down(self, kept: Kept, *, keeps_place: bool) -> None:
+        assert kept.ref is not None, "only a child that was started can be shut down"
+        deadline_s = min(self._now_s() + kept.spec.shutdown_s, self._deadline_s)
+        self.shut_down_child(kept.ref, deadline_s, keeps_place=keeps_place)
 
     def _start_due(self) -> None:
         """Start what is down and due, in order; in a strategy of order, wait for each ack."""
-        in_order = self._is_booting or self._strategy is not Strategy.ONE_FOR_ONE
+        in_order = self._is_booting or self._lives_hang_together
         for kept in tuple(self._kept):
             if kept.stand is Stand.STARTING and in_order:
                 return
@@ -360,14 +370,20 @@ class Supervisor(ParentActor[SupervisorMessage]):
                 continue
             try:
                 is_up = self._start(kept)
-            except Exception as error:
-                if self._is_booting:
-                    raise
-                self.actor_ref.offer(RestartDue(ref=self.actor_ref))
-                self._failed(kept, Crashed(error))
+            except Exception as error:  # noqa: BLE001 - any start may fail: it counts like a crash
+                self._start_failed(kept, error)
                 return
             if in_order and not is_up:
                 return
+
+    def _start_failed(self, kept: Kept, error: Exception) -> None:
+        if kept.ref is None:
+            # Not a restart: the supervisor's own start has failed.
+            self._end_with(Crashed(error))
+            return
+        # The next try is a turn of its own, so that `Shutdown` can come between.
+        self.start_timer(self.actor_ref, RestartDue(ref=self.actor_ref), 0.0)
+        self._failed(kept, Crashed(error))
 
     def _start(self, kept: Kept) -> bool:
         """Start or restart a child. False: `ChildStarted` will follow."""
@@ -375,7 +391,7 @@ class Supervisor(ParentActor[SupervisorMessage]):
             kept.ref = self.spawn(kept.spec)
         else:
             kept.restarts += 1
-            is_probe = isinstance(kept.breaker, breaker.HalfOpen)
+            is_probe = isinstance(kept.breaker, HalfOpen)
             self.restart_child(kept.ref, as_probe=is_probe)
         kept.stand = Stand.STARTING
         kept.comes_back = False
@@ -389,6 +405,10 @@ class Supervisor(ParentActor[SupervisorMessage]):
         kept.up_since_s = self._now_s()
 
     # --- small things ----------------------------------------------------------------------------
+
+    @property
+    def _lives_hang_together(self) -> bool:
+        return self._strategy is not Strategy.ONE_FOR_ONE
 
     def _find(self, ref: ActorRef[Any]) -> Kept | None:
         return next((kept for kept in self._kept if kept.ref is ref), None)

@@ -1,0 +1,229 @@
+"""One restart policy per key: it opens, refuses at once, probes, and closes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from actors import Intensity
+from supervisor import Admitted, Refusal, Refused
+from supervisor.gate import KEYS_MAX
+from tests.unit.gate_hall import HOLD_S, POLICY, Hall
+from tests.unit.supervision_stage import (
+    AsyncChild,
+    BadStart,
+    Fail,
+    Oops,
+    Stage,
+    simulated,
+)
+
+
+def is_held(answer: object, key: str = "k") -> bool:
+    return isinstance(answer, Refused) and answer.why is Refusal.HELD and answer.key == key
+
+
+class Elsewhere(Exception):
+    """An error that the policy of these tests does not count."""
+
+
+class Busy(Oops):
+    """A failure that says when to come again."""
+
+    retry_after_s = 40.0
+
+
+@simulated(seeds=3)
+async def test_a_key_is_held_after_too_many_failures_and_says_until_when(stage: Stage) -> None:
+    hall = Hall(stage, running_max=5)
+    await hall.fail("k", 2)
+    assert isinstance(await hall.answer("fine", "k"), Admitted)
+    await hall.fail("k", 1)
+    answer = await hall.answer("a", "k")
+    assert isinstance(answer, Refused)
+    assert is_held(answer)
+    assert HOLD_S - 0.2 <= answer.retry_after_s <= HOLD_S
+    assert isinstance(await hall.answer("b", "other"), Admitted)
+
+
+@simulated(seeds=3)
+async def test_failures_further_apart_than_the_window_never_hold(stage: Stage) -> None:
+    hall = Hall(stage)
+    policy = replace(POLICY, intensity=Intensity(restarts_max=2, window_s=60.0))
+    for _ in range(10):
+        await hall.run("a", "k", how="crashed", policy=policy)
+        await stage.wait(31.0)
+
+
+@simulated(seeds=3)
+async def test_a_held_key_lets_one_probe_in_and_opens_when_it_went_well(stage: Stage) -> None:
+    hall = Hall(stage, running_max=5)
+    await hall.fail("k")
+    await stage.wait(HOLD_S)
+    assert isinstance(await hall.answer("probe", "k"), Admitted)
+    assert is_held(await hall.answer("other", "k"))
+    await hall.end("probe")
+    for name in "ab":
+        assert isinstance(await hall.answer(name, "k"), Admitted)
+
+
+@simulated(seeds=3)
+async def test_a_probe_that_fails_holds_the_key_again(stage: Stage) -> None:
+    hall = Hall(stage, running_max=5)
+    await hall.fail("k")
+    for _ in range(3):
+        await stage.wait(HOLD_S)
+        await hall.run("probe", "k", how="crashed")
+        assert is_held(await hall.answer("other", "k"))
+
+
+@simulated(seeds=3)
+async def test_two_who_wait_for_the_same_probe_cannot_both_have_it(stage: Stage) -> None:
+    hall = Hall(stage, running_max=1)
+    await hall.fail("k")
+    await hall.answer("long")
+    await stage.wait(HOLD_S)
+    first, second = hall.admit("a", "k"), hall.admit("b", "k")
+    await stage.wait()
+    assert not first.is_done
+    hall.running_max = 2
+    await hall.answer("c")
+    await hall.end("long")
+    assert isinstance(first.get(), Admitted)
+    assert is_held(second.get())
+
+
+@pytest.mark.parametrize("how", ["stopped", "killed", "uncounted"])
+@simulated(seeds=3)
+async def test_a_stop_or_an_error_that_does_not_count_says_nothing(stage: Stage, how: str) -> None:
+    hall = Hall(stage)
+
+    async def neutral(name: str) -> None:
+        await hall.answer(name, "k")
+        await hall.end(name, "crashed" if how == "uncounted" else how, Elsewhere())
+
+    for _ in range(5):
+        await neutral("a")
+    await hall.fail("k")
+    await stage.wait(HOLD_S)
+    await neutral("probe")
+    assert isinstance(await hall.answer("next", "k"), Admitted), "the probe is free again"
+    await hall.end("next", "crashed")
+    assert is_held(await hall.answer("last", "k")), "and it was the probe"
+
+
+@pytest.mark.parametrize("why", ["cannot start", "no room", "asker left"])
+@simulated(seeds=5)
+async def test_a_probe_that_never_ran_is_not_lost(stage: Stage, why: str) -> None:
+    hall = Hall(stage, running_max=2, children_max=1)
+    await hall.fail("k")
+    await stage.wait(HOLD_S)
+    match why:
+        case "cannot start":
+            stage.bad_starts["probe"] = [BadStart("on_start")]
+            assert isinstance(await hall.answer("probe", "k"), Refused)
+        case "no room":
+            await hall.answer("long")
+            assert await hall.answer("probe", "k") == Refused(why=Refusal.FULL)
+            await hall.end("long")
+        case _:
+            asked = hall.admit("probe", "k", kind=AsyncChild)
+            await stage.wait(0.0)
+            asked.cancel()
+            await stage.wait()
+            await hall.kill_all()
+    assert isinstance(await hall.answer("next", "k"), Admitted)
+    assert is_held(await hall.answer("other", "k"))
+
+
+@pytest.mark.parametrize("how", ["normal", "crashed", "stopped"])
+@simulated(seeds=3)
+async def test_work_from_before_the_hold_does_not_answer_for_the_probe(
+    stage: Stage, how: str
+) -> None:
+    hall = Hall(stage, running_max=5)
+    await hall.answer("old", "k")
+    await hall.fail("k")
+    await stage.wait(HOLD_S)
+    assert isinstance(await hall.answer("probe", "k"), Admitted)
+    await hall.end("old", how)
+    assert is_held(await hall.answer("second", "k"))
+    await hall.end("probe")
+    assert isinstance(await hall.answer("third", "k"), Admitted)
+
+
+@simulated(seeds=3)
+async def test_a_success_from_before_the_hold_does_not_end_it(stage: Stage) -> None:
+    hall = Hall(stage, running_max=5)
+    await hall.answer("old", "k")
+    await hall.fail("k")
+    await hall.end("old")
+    assert is_held(await hall.answer("a", "k"))
+
+
+@simulated(seeds=3)
+async def test_every_key_of_a_request_is_asked_and_told(stage: Stage) -> None:
+    hall = Hall(stage, running_max=5)
+    for _ in range(3):
+        await hall.run("a", "user", "model", how="crashed")
+    assert is_held(await hall.answer("b", "user", "healthy"), "user")
+    assert is_held(await hall.answer("c", "someone", "model"), "model")
+    assert isinstance(await hall.answer("d", "someone", "healthy"), Admitted)
+
+
+@simulated(seeds=3)
+async def test_a_probe_needs_all_its_keys(stage: Stage) -> None:
+    """What one key holds back must not use up the probe of another."""
+    hall = Hall(stage, running_max=5)
+    await hall.fail("old")
+    await stage.wait(HOLD_S)
+    await hall.fail("fresh")
+    assert is_held(await hall.answer("a", "old", "fresh"), "fresh")
+    assert isinstance(await hall.answer("b", "old"), Admitted)
+
+
+@simulated(seeds=3)
+async def test_a_retry_after_makes_the_hold_of_a_key_longer(stage: Stage) -> None:
+    hall = Hall(stage)
+    for _ in range(3):
+        await hall.answer("a", "k")
+        await hall.end("a", "crashed", Busy())
+    answer = await hall.answer("b", "k")
+    assert isinstance(answer, Refused)
+    assert 39.0 < answer.retry_after_s <= 40.0
+
+
+@simulated(seeds=3)
+async def test_a_held_key_is_refused_at_once_even_when_others_have_to_wait(stage: Stage) -> None:
+    hall = Hall(stage, running_max=1)
+    await hall.fail("k")
+    await hall.answer("long")
+    assert is_held(await hall.answer("a", "k"))
+
+
+@simulated(seeds=3)
+async def test_who_waits_is_refused_when_the_key_is_held_meanwhile(stage: Stage) -> None:
+    hall = Hall(stage, running_max=1)
+    await hall.fail("k", 2)
+    await hall.answer("a", "k")
+    waiting = hall.admit("b", "k")
+    await hall.end("a", "crashed")
+    assert is_held(await hall.soon(waiting))
+
+
+@simulated()
+async def test_keys_are_bounded_and_the_longest_unused_goes_first(stage: Stage) -> None:
+    hall = Hall(stage, running_max=KEYS_MAX + 5)
+    policy = replace(POLICY, intensity=Intensity(restarts_max=0, window_s=60.0), hold_s=600.0)
+    names = [f"k{number}" for number in range(KEYS_MAX + 1)]
+    for name in names:
+        asked = hall.admit("a", name, policy=policy)
+        while not asked.is_done:
+            await stage.wait(0.0)
+        asked.get().ref.tell(Fail())
+        while stage.find("chats/a") is not None:
+            await stage.wait(0.0)
+    await stage.wait()
+    assert isinstance(await hall.answer("first", names[0]), Admitted)
+    assert is_held(await hall.answer("second", names[1]), names[1])
