@@ -69,11 +69,13 @@ def advance(
     Returns:
         The answer after them, and what of them is new to the reader, in order.
     """
-    parts = conversation.parts
+    if conversation.ended is not None:
+        return conversation, ()
+    parts, skipped = conversation.parts, conversation.skipped
     if len(events) == 1 and type(first := events[0]) is TextAdvanced and _key_of(first) in parts:
         # Nearly every read of a long answer is this: more text where there was some.
         return conversation, (first,)
-    skipped, ended = conversation.skipped, conversation.ended
+    ended: StreamEnded | None = None
     shown: list[Shown] = []
     for event in events:
         if ended is not None:

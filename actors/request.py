@@ -33,7 +33,7 @@ from actors.kernel.child_spec import (
     StartRefused,
 )
 from actors.kernel.ref import ActorRef
-from actors.kernel.signals import NORMAL, Crashed, ExitReason, Terminated
+from actors.kernel.signals import NORMAL, Crashed, ExitReason, Killed, Stopped, Terminated
 from actors.ports import (
     Cancelled,
     Codec,
@@ -53,6 +53,9 @@ from actors.values import ChatRequest, EndStatus, StreamEnded
 
 # Room in the mailbox for what does not come as credit: see `ChatSetup.mailbox_max`.
 RESERVED_MESSAGES = 8
+
+# How long a request whose attempt was killed waits for its own shutdown, before it fails.
+ALONE_MAX_S = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -207,6 +210,9 @@ class RequestActor(LoopActor[RequestMessage]):
     def _on_attempt_over(self, reason: ExitReason) -> None:
         if isinstance(reason, Crashed):
             self._fail(reason.error)
+        elif isinstance(reason, Killed | Stopped):
+            # Nearly always our supervisor did it, and our own shutdown is on the way.
+            self.start_timer("alone", AttemptOver(reason=NORMAL), ALONE_MAX_S)
         else:
             self._fail(ProviderUnavailable(ErrorFacts(code="attempt-ended")))
 

@@ -48,6 +48,10 @@ class Probe:
         )
         self.ref: ActorRef[Any] = system.spawn(spec)
 
+    def watch(self, ref: ActorRef[Any]) -> None:
+        """Monitor one more actor from here on."""
+        ref.cell.watch(self.ref.cell, self.ref.cell.signal)
+
     def of(self, kind: type[T]) -> list[T]:
         """Return what was seen of one class, in order."""
         return [message for message in self.seen if isinstance(message, kind)]
