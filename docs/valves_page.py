@@ -1,0 +1,58 @@
+"""Prints docs/valves.md: `python docs/valves_page.py > docs/valves.md`.
+
+A test compares the two, so the page is what the valves are.
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from bridge.config.valves import Valves
+
+# Defaults that come out of the environment of the server.
+FROM_ENVIRONMENT = MappingProxyType(
+    {
+        "BASE_URL": "`OPENROUTER_API_BASE_URL`, else `https://openrouter.ai/api/v1`",
+        "API_KEY": "`OPENROUTER_API_KEY`, else none",
+        "LOG_LEVEL": "`GLOBAL_LOG_LEVEL`, else `INFO`",
+    }
+)
+HEAD = """# Valves
+
+The settings of the pipe, as an admin finds them in Open WebUI behind the gear of the function. Each
+takes effect with the next request. A blank field means the default; a value that cannot be obeyed
+stays in the form, and the default rules meanwhile. Names in the column of defaults are environment
+variables of the server.
+
+| Valve | Accepted | Default | What it does |
+|---|---|---|---|"""
+
+
+def accepted(schema: Mapping[str, object]) -> str:
+    """Say which values fit, from a property of the form's schema."""
+    choices = schema.get("anyOf")
+    if isinstance(choices, list):
+        return ", or ".join(accepted(choice) for choice in choices)
+    enum = schema.get("enum")
+    if isinstance(enum, list):
+        return ", ".join(f"`{value}`" for value in enum)
+    kind = {"integer": "whole number", "number": "number", "string": "text", "null": "blank"}
+    low, high = schema.get("minimum"), schema.get("maximum")
+    bounds = f", {low} to {high}" if high is not None else f", {low} or more"
+    return kind[str(schema["type"])] + (bounds if low is not None else "")
+
+
+def row(name: str, schema: Mapping[str, object]) -> str:
+    """Write one valve."""
+    value = schema.get("default")
+    default = FROM_ENVIRONMENT.get(name) or ("blank" if value is None else f"`{value}`")
+    return f"| `{name}` | {accepted(schema)} | {default} | {schema['description']} |"
+
+
+def page() -> str:
+    """Write the whole page."""
+    properties = Valves.model_json_schema()["properties"]
+    return "\n".join([HEAD, *(row(name, schema) for name, schema in properties.items())])
+
+
+if __name__ == "__main__":
+    print(page())
