@@ -153,6 +153,20 @@ async def test_a_late_answer_to_an_earlier_life_is_not_taken_for_anothers(stage:
     assert hall.running() == 1, "what nobody owns any more was stopped"
 
 
+@simulated(seeds=5)
+async def test_an_end_that_is_heard_of_before_the_start_gives_the_permit_back(
+    stage: Stage,
+) -> None:
+    hall = Hall(stage, running_max=1)
+    stage.system.interceptors = (LateAnswers(),)
+    for _ in range(3):
+        asked = hall.admit("a")
+        await stage.wait(1.0)
+        await hall.end("a", "crashed")
+        await stage.wait(2.0)
+        assert isinstance(asked.get(), Admitted)
+
+
 @pytest.mark.parametrize("what", [StartChild, ListChildren])
 @simulated(seeds=20)
 async def test_a_crash_of_the_supervisor_loses_no_permit(stage: Stage, what: type[object]) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from actors import (
@@ -155,12 +157,19 @@ async def test_what_was_queued_is_refused_when_the_hold_begins(stage: Stage) -> 
     assert isinstance(waiting.error, ActorHeld)
 
 
+@pytest.mark.parametrize("deciders", [(), ISOLATE], ids=["crashing", "isolating"])
 @simulated(seeds=3)
-async def test_a_retry_after_makes_the_hold_longer_up_to_the_cap(stage: Stage) -> None:
-    stage.supervise(stage.child("a", policy=BREAKER, deciders=ISOLATE))
+async def test_a_retry_after_makes_the_hold_longer_up_to_the_cap(
+    stage: Stage, deciders: tuple[tuple[type[Exception], Directive], ...]
+) -> None:
+    policy = replace(BREAKER, backoff=Backoff(floor_max_s=15.0))
+    stage.supervise(stage.child("a", policy=policy, deciders=deciders))
     await stage.wait()
-    await fail(stage, 3, ComeBackLater())
-    assert is_held(await stage.ask("a", Note("no")), for_s=25.0)
+    restart_s = 0.1 if deciders else 15.1
+    for wait_s in (restart_s, restart_s, 0.1):
+        stage.ref("a").tell(Fail(ComeBackLater()))
+        await stage.wait(wait_s)
+    assert is_held(await stage.ask("a", Note("no")), for_s=15.0)
 
 
 @simulated(seeds=3)
@@ -240,7 +249,7 @@ async def test_a_held_child_that_crashes_in_its_old_work_waits_for_its_probe(
     await stage.wait(3.0)
     assert stage.of("a")[-1] == "normal"
     assert isinstance(await stage.ask("a", Note("no")), ActorHeld)
-    await stage.wait(HOLD_S)
+    await stage.wait(HOLD_S - 3.0)
     assert await stage.ask("a", Note("probe")) == "probe"
 
 

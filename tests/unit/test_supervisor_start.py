@@ -4,7 +4,18 @@ from __future__ import annotations
 
 import pytest
 
-from actors import ChildSpec, Crashed, Intensity, SpawnFailed, Terminated
+from actors import (
+    ChildSpec,
+    Crashed,
+    Intensity,
+    Interceptor,
+    Signal,
+    SpawnFailed,
+    StartChild,
+    Terminated,
+)
+from actors.kernel.cell import Cell
+from actors.kernel.signals import ChildStarted
 from actors.testing.probe import Probe
 from supervisor import Strategy
 from tests.unit.supervision_stage import (
@@ -16,6 +27,7 @@ from tests.unit.supervision_stage import (
     PlainChild,
     Stage,
     ThreadChild,
+    patient,
     simulated,
 )
 
@@ -152,6 +164,44 @@ async def test_a_sibling_that_crashes_while_others_still_start_is_restarted(stag
     await stage.wait(5.0)
     assert supervisor.is_alive()
     assert stage.log == ["start a", "starting b", "killed a", "start a", "start b", "start c"]
+
+
+@simulated(seeds=5)
+async def test_whoever_has_not_started_yet_waits_for_a_sibling_that_backs_off(
+    stage: Stage,
+) -> None:
+    stage.start_s = {"b": 2.0}
+    first = stage.child("a", policy=patient(5.0))
+    stage.supervise(first, stage.child("b", AsyncChild), stage.child("c"))
+    await stage.wait(1.0)
+    stage.ref("a").kill()
+    await stage.wait(10.0)
+    assert stage.log == ["start a", "starting b", "killed a", "start b", "start a", "start c"]
+
+
+class LateNews(Interceptor):
+    """The fault: word of a start that is complete needs three seconds to its parent."""
+
+    def signalling(self, cell: Cell, signal: Signal) -> float:
+        return 3.0 if isinstance(signal, ChildStarted) else 0.0
+
+
+@simulated(seeds=5)
+async def test_late_news_of_an_earlier_life_does_not_start_the_next_child(stage: Stage) -> None:
+    stage.supervise(stage.child("a"), stage.child("b", AsyncChild), strategy=Strategy.REST_FOR_ONE)
+    await stage.wait()
+    stage.root.tell(StartChild(spec=stage.child("c")))
+    await stage.wait()
+    stage.system.interceptors = (LateNews(),)
+    stage.ref("b").kill()
+    await stage.wait(1.0)
+    stage.start_s = {"b": 10.0}
+    stage.ref("b").kill()
+    stage.take_log()
+    await stage.wait(9.0)
+    assert stage.log == ["starting b"], "c starts when this life of b is there"
+    await stage.wait(9.0)
+    assert stage.log == ["starting b", "start b", "start c"]
 
 
 @simulated(seeds=5)

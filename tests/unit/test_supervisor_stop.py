@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
 import pytest
 
-from actors import Restart, StartChild, StartedChild, StartRefused, StopChild, Terminated
+from actors import (
+    ChildSpec,
+    Restart,
+    Shutdown,
+    StartChild,
+    StartedChild,
+    StartRefused,
+    StopChild,
+    Terminated,
+)
 from actors.kernel.signals import KILLED, STOPPED
 from actors.testing.probe import Probe
-from supervisor import Strategy
+from supervisor import DynamicSupervisor, Strategy, Supervisor
 from tests.unit.supervision_stage import (
     SUP,
     AsyncChild,
@@ -107,6 +120,34 @@ async def test_one_deadline_bounds_all_levels_together(stage: Stage) -> None:
     assert stage.system.live == 0
 
 
+class Punctual(PlainChild):
+    """Notes until when it may take."""
+
+    handles_shutdown = True
+
+    def receive(self, message: object) -> object:
+        if isinstance(message, Shutdown):
+            self.stage.log.append(f"{message.deadline_s - self.stage.now_s():.1f} {self.label}")
+            self.exit(STOPPED)
+        return super().receive(message)
+
+
+@pytest.mark.parametrize(
+    "parent", [Supervisor, partial(DynamicSupervisor, children_max=5)], ids=["static", "dynamic"]
+)
+@simulated(seeds=3)
+async def test_children_hear_the_earlier_of_their_own_and_the_common_deadline(
+    stage: Stage, parent: Callable[[], Any]
+) -> None:
+    supervisor = stage.system.spawn(ChildSpec(start=parent, name=SUP))
+    for name, own_s in (("a", 2.0), ("b", 20.0)):
+        supervisor.tell(StartChild(spec=stage.child(name, Punctual, shutdown_s=own_s)))
+    await stage.wait()
+    supervisor.shut_down(5.0)
+    await stage.wait()
+    assert (stage.of("a")[1], stage.of("b")[1]) == ("2.0", "5.0")
+
+
 @simulated(seeds=3)
 async def test_a_child_that_waits_out_a_backoff_does_not_delay_the_stop(stage: Stage) -> None:
     supervisor = stage.supervise(stage.child("a", policy=patient(10.0)), stage.child("b"))
@@ -183,6 +224,28 @@ async def test_a_child_can_be_stopped_while_it_waits_out_a_backoff(stage: Stage)
     await stage.wait(20.0)
     assert not subject.is_alive()
     assert stage.of("a") == ["start", "killed"]
+
+
+@pytest.mark.parametrize("whom", ["b", "c"])
+@simulated(seeds=5)
+async def test_a_child_that_stops_for_a_siblings_sake_can_still_be_stopped_for_good(
+    stage: Stage, whom: str
+) -> None:
+    stage.start_s = {"b": 2.0, "c": 2.0}
+    supervisor = stage.supervise(
+        stage.child("a"),
+        *(stage.child(name, SlowlyStopping) for name in "bc"),
+        strategy=Strategy.ONE_FOR_ALL,
+    )
+    await stage.wait()
+    stage.ref("a").kill()
+    await stage.wait(1.0)
+    supervisor.tell(StopChild(ref=stage.ref(whom)))
+    await stage.wait(10.0)
+    other = "bc".replace(whom, "")
+    assert stage.find(whom) is None
+    assert stage.of(whom).count("start") == 1
+    assert stage.of(other).count("start") == stage.of("a").count("start") == 2
 
 
 @simulated(seeds=3)
