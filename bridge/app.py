@@ -36,15 +36,21 @@ from actors.kernel.mailbox import MailboxSpec
 from actors.kernel.ref import ActorRef
 from actors.kernel.system import ActorSystem, StopReport
 from actors.ports import (
+    AccessRefused,
     AnswerMalformed,
+    AuthRejected,
+    BudgetInFlight,
     CatalogSource,
     Codec,
     ConnectionFailed,
+    CreditsExhausted,
     EventSink,
     Provider,
     ProviderTimedOut,
     ProviderUnavailable,
+    QuotaExhausted,
     RateLimited,
+    RequestRejected,
     StreamBroken,
 )
 from actors.request import RESERVED_MESSAGES, ChatSetup, RequestActor
@@ -98,19 +104,15 @@ def user_policy(failures_max: int, window_s: float) -> RestartPolicy:
     user did (4xx), a rate limit and a stop are not.
     """
     return RestartPolicy(
-        counts=(
-            ProviderUnavailable,
-            ProviderTimedOut,
-            ConnectionFailed,
-            StreamBroken,
-            AnswerMalformed,
-            AssertionError,
-            RuntimeError,
-            TypeError,
-            ValueError,
-            LookupError,
-            AttributeError,
-            ArithmeticError,
+        counts=(Exception,),
+        spares=(
+            RateLimited,
+            QuotaExhausted,
+            AuthRejected,
+            CreditsExhausted,
+            BudgetInFlight,
+            AccessRefused,
+            RequestRejected,
         ),
         intensity=Intensity(restarts_max=failures_max - 1, window_s=window_s),
         then=Then.HOLD,
@@ -184,6 +186,9 @@ class App:
         self._parts = parts
         self.system = ActorSystem(name, clock=clock, entropy=entropy, interceptors=interceptors)
         self.root: ActorRef[Any] = self.system.spawn(_root_spec(ports, parts))
+        # Refs outlive restarts; after the end of the tree they say so to whoever still asks.
+        self._gate = self._found("root/gate")
+        self._catalog = self._found("root/catalog")
 
     # --- what doors ask for --------------------------------------------------------------------
 
@@ -212,7 +217,7 @@ class App:
             waiting_max=parts.waiting_max,
         )
         wait_s = parts.admission_wait_max_s
-        return self._find("gate").ask(admit, block=False, timeout=wait_s)
+        return self._gate.ask(admit, block=False, timeout=wait_s)
 
     async def admitted(
         self, request: ChatRequest, settings: Settings, sink: EventSink, *, user: str
@@ -238,7 +243,7 @@ class App:
     def catalog(self, settings: Settings, *, wait_s: float) -> AskFuture:
         """Ask for the models; the answer is `CatalogKnown` or `CatalogMissing`."""
         question = GetCatalog(endpoint=settings.endpoint, refresh_s=settings.catalog_refresh_s)
-        return self._find("catalog").ask(question, block=False, timeout=wait_s)
+        return self._catalog.ask(question, block=False, timeout=wait_s)
 
     @property
     def is_alive(self) -> bool:
@@ -255,9 +260,10 @@ class App:
             _log.warning("shutdown left behind: %s", ", ".join(report.abandoned))
         return report
 
-    def _find(self, name: str) -> ActorRef[Any]:
-        ref = self.system.find(f"root/{name}")
-        return self.root if ref is None else ref
+    def _found(self, name: str) -> ActorRef[Any]:
+        ref = self.system.find(name)
+        assert ref is not None, "the root has started all of its children"
+        return ref
 
 
 def _check_packages() -> None:

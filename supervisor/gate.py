@@ -315,7 +315,7 @@ class GateActor(LoopActor[GateMessage]):
                 continue  # Admitted before it opened: no news, and the probe is another's.
             if isinstance(reason, Normal):
                 state = succeeded(state, policy=each.policy)
-            elif isinstance(reason, Crashed) and isinstance(reason.error, each.policy.counts):
+            elif isinstance(reason, Crashed) and each.policy.is_counted(reason.error):
                 now_s, floor_s = self.system.clock.now_s(), floor_of(reason)
                 state = failed(state, now_s=now_s, policy=each.policy, floor_s=floor_s)
             else:

@@ -148,7 +148,7 @@ class Kept:
 
 def is_counted(policy: RestartPolicy, reason: ExitReason) -> bool:
     """Say whether the policy tries again after this end: any end but an error it does not list."""
-    return not isinstance(reason, Crashed) or isinstance(reason.error, policy.counts)
+    return not isinstance(reason, Crashed) or policy.is_counted(reason.error)
 
 
 def floor_of(reason: ExitReason) -> float | None:

@@ -204,7 +204,7 @@ class Supervisor(ParentActor[SupervisorMessage]):
         kept = self._find(ref)
         if kept is None or kept.stand is not Stand.UP or kept.spec.policy.then is not Then.HOLD:
             return
-        if not isinstance(error, kept.spec.policy.counts):
+        if not kept.spec.policy.is_counted(error):
             return
         kept.record_failure(self._now_s(), floor_of(Crashed(error)))
         if isinstance(kept.breaker, Open):

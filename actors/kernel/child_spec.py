@@ -99,8 +99,9 @@ class RestartPolicy:
     """Which failures count, how many are borne, how fast to try again, and what then.
 
     Attributes:
-        counts: classes of error that are worth another attempt; a child that fails with any
-            other error is not restarted by this policy but treated as `then` says at once.
+        counts, spares: classes of error that are worth another attempt, and exceptions from
+            them; a child that fails with any other error is not restarted by this policy but
+            treated as `then` says at once.
         intensity: the budget of restarts; None leaves it to the supervisor's own budget alone.
         backoff: the wait before each restart.
         then: what follows when the budget is spent. `HOLD` is the open circuit breaker: the
@@ -110,11 +111,16 @@ class RestartPolicy:
     """
 
     counts: tuple[type[BaseException], ...] = (BaseException,)
+    spares: tuple[type[BaseException], ...] = ()
     intensity: Intensity | None = None
     backoff: Backoff = NO_BACKOFF
     then: Then = Then.ESCALATE
     hold_s: float = 30.0
     probes_needed: int = 1
+
+    def is_counted(self, error: BaseException) -> bool:
+        """Say whether this error is one that the policy counts."""
+        return isinstance(error, self.counts) and not isinstance(error, self.spares)
 
 
 DEFAULT_POLICY = RestartPolicy()

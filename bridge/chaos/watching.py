@@ -1,0 +1,327 @@
+"""Keeps the books of one tree while it runs: every message, ask, bound, end and admission.
+
+`Ledger` comes before all faults, so that it sees what actors did. `Lanes` comes after them, so
+that it sees what really arrives. The gate is watched from inside, by a class made from it,
+because the order in which it hears of ends decides what it may do next.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from actors.catalog import CatalogFetched, FetchFailed
+from actors.kernel.cell import Cell
+from actors.kernel.child_spec import Children, StartChild, StartedChild, StartRefused
+from actors.kernel.dead_letter import DeadLetter, Loss
+from actors.kernel.envelope import Envelope
+from actors.kernel.interceptor import Interceptor, SendVerdict
+from actors.kernel.parent import ParentActor
+from actors.kernel.signals import Crashed, ExitReason, NoProc, Normal, Shutdown, Signal, Terminated
+from actors.kernel.system import ActorSystem, LifeEnded
+from actors.sse import GrantCredit, StreamAdvanced
+from bridge.app import ATTEMPT, PLUMBING
+from bridge.chaos.faults.roles import Role, role_of, visit_of
+from bridge.chaos.trace import (
+    Ask,
+    GateBorn,
+    GateEvent,
+    HeardEnd,
+    HeardStart,
+    LetIn,
+    Lived,
+    Recounted,
+    Trace,
+    Verdict,
+    Visit,
+)
+from supervisor.gate import Admit, GateActor, GateMessage, KeyPolicy
+from supervisor.kept import floor_of
+
+# What an actor owes itself enters no mailbox from outside.
+_INTERNAL: Final = (CatalogFetched, FetchFailed)
+
+# Where actors stand below the root: root/gate, root/chats/CHAT/ATTEMPT.
+_PLUMBING_DEPTH: Final = 1
+_ATTEMPT_DEPTH: Final = 3
+
+# Lives of an attempt after its first.
+RETRIES_MAX: Final = 2
+
+
+class Ledger(Interceptor):
+    """See the module docstring.
+
+    Args:
+        trace: where everything is written down.
+        visits: all visits of the run by their id.
+    """
+
+    def __init__(self, trace: Trace, visits: Mapping[str, Visit]) -> None:
+        self.gate: list[GateEvent] = []
+        self.policies: dict[str, KeyPolicy] = {}
+        self.running_max = 0
+        self.tokens: dict[int, str] = {}
+        self._trace = trace
+        self._visits = visits
+        # By identity: message -> how many copies are on their way. Held, so that no other
+        # message can get the same identity.
+        self._under_way: dict[int, tuple[object, int]] = {}
+        self._flows: dict[int, tuple[int, int]] = {}
+        self._heard: set[tuple[int, int]] = set()
+        self._last_lives: dict[str, LifeEnded] = {}
+        trace.gates.append(self.gate)
+        self._tree = len(trace.gates)
+
+    # --- messages --------------------------------------------------------------------------------
+
+    def sending(self, cell: Cell, envelope: Envelope) -> SendVerdict:
+        """See `Interceptor.sending`; lets everything pass."""
+        message = envelope.message
+        self._add(message, 1)
+        self._trace.messages["sent"] += 1
+        if envelope.reply_to is not None:
+            self._note_ask(cell, envelope)
+        match message:
+            case StreamAdvanced(attempt=attempt):
+                self._note_read(cell, attempt)
+            case GrantCredit(reads=reads):
+                self._note_grant(envelope.sender, reads)
+            case StartChild():
+                self._note_start(cell, message)
+            case Admit():
+                self.policies[message.spec.labels[0]] = message.keys[0]
+            case _:
+                pass
+        return None
+
+    def sent(self, cell: Cell, envelope: Envelope, was_taken: bool) -> None:
+        """See `Interceptor.sent`; what was taken fits into the mailbox."""
+        if was_taken and len(cell.queue) > cell.mailbox.messages_max:
+            queued, most = len(cell.queue), cell.mailbox.messages_max
+            self._trace.breach("bounded", f"{queued} messages wait for {cell.name}, of {most}")
+
+    def received(self, cell: Cell, envelope: Envelope, error: BaseException | None) -> None:
+        """See `Interceptor.received`."""
+        message = envelope.message
+        self._trace.messages["handled"] += 1
+        if id(message) in self._under_way:
+            self._add(message, -1)
+        elif not isinstance(message, _INTERNAL):
+            what = f"{cell.name} handled a {type(message).__name__} that nobody had sent"
+            self._trace.breach("conservation", what)
+
+    def doubled(self, message: object) -> None:
+        """A fault sends this message once more."""
+        self._add(message, 1)
+
+    def lost(self, letter: DeadLetter, message: object) -> None:
+        """Hear of a dead letter."""
+        self._trace.messages[f"lost: {letter.reason.value}"] += 1
+        # A poisoned message was handled, if not to the end; a late reply never was a message; and
+        # what a closed mailbox refuses may not have been under way at all.
+        if letter.reason not in (Loss.POISON, Loss.LATE_REPLY) and id(message) in self._under_way:
+            self._add(message, -1)
+
+    def _add(self, message: object, count: int) -> None:
+        copies = self._under_way.get(id(message), (message, 0))[1] + count
+        if copies:
+            self._under_way[id(message)] = (message, copies)
+        else:
+            del self._under_way[id(message)]
+
+    def _note_ask(self, cell: Cell, envelope: Envelope) -> None:
+        assert envelope.reply_to is not None, "an ask has somebody to answer to"
+        assert envelope.deadline_s is not None, "every ask has a deadline"
+        clock = cell.system.clock
+        ask = Ask(
+            question=type(envelope.message).__name__,
+            asked_s=clock.now_s(),
+            deadline_s=envelope.deadline_s,
+        )
+
+        def answered(_: object) -> None:
+            ask.answered_s = clock.now_s()
+
+        self._trace.asks.append(ask)
+        envelope.reply_to.add_done_callback(answered)
+
+    # --- credit ----------------------------------------------------------------------------------
+
+    def _note_read(self, cell: Cell, attempt: int) -> None:
+        known, under_way = self._flows.get(cell.number, (attempt, 0))
+        under_way = under_way + 1 if known == attempt else 1
+        self._flows[cell.number] = (attempt, under_way)
+        visit = self._visits.get(visit_of(cell))
+        if visit is not None and under_way > visit.credit:
+            what = f"{under_way} reads under way to {cell.name} on a credit of {visit.credit}"
+            self._trace.breach("bounded", what)
+
+    def _note_grant(self, request: Cell | None, reads: int) -> None:
+        if request is None or request.number not in self._flows:
+            self._trace.breach("bounded", "credit was granted before anything was read")
+            return
+        attempt, under_way = self._flows[request.number]
+        self._flows[request.number] = (attempt, under_way - reads)
+        if under_way < reads:
+            self._trace.breach("bounded", f"{reads} reads paid back of {under_way} under way")
+
+    # --- admission -------------------------------------------------------------------------------
+
+    def _note_start(self, cell: Cell, message: StartChild) -> None:
+        if role_of(cell) is not Role.CHATS:
+            return
+        visit = message.spec.labels[0]
+        self.tokens[message.token] = visit
+        queued = sum(isinstance(each.message, StartChild) for each in cell.queue)
+        self.gate.append(
+            LetIn(
+                at_s=cell.system.clock.now_s(),
+                visit=visit,
+                key=self.policies[visit].key,
+                running=len(cell.children or ()) + queued + 1,
+                running_max=self.running_max,
+            )
+        )
+
+    # --- signals and lives -----------------------------------------------------------------------
+
+    def signalling(self, cell: Cell, signal: Signal) -> float:
+        """See `Interceptor.signalling`; a monitor hears of an end once."""
+        if cell.system.zombies:
+            self._trace.fired["zombie"] += 1
+        if isinstance(signal, Terminated) and not isinstance(signal.reason, NoProc):
+            pair = (cell.number, signal.ref.cell.number)
+            if pair in self._heard:
+                self._trace.breach("monitors", f"{cell.name} heard twice that {signal.ref} ended")
+            self._heard.add(pair)
+        return 0.0
+
+    def life_ended(self, ended: LifeEnded) -> None:
+        """Hear of the end of a life; it was followed by another if that one ends as well."""
+        before = self._last_lives.get(ended.name)
+        if before is not None and before.life < ended.life:
+            self._note_restart(before)
+        self._last_lives[ended.name] = ended
+        if isinstance(ended.reason, Crashed):
+            if ended.name == "root":
+                self._trace.fired["root gave up"] += 1
+            elif ended.life > RETRIES_MAX and ended.name.count("/") == _ATTEMPT_DEPTH:
+                self._trace.fired["attempts given up"] += 1
+
+    def _note_restart(self, ended: LifeEnded) -> None:
+        is_plumbing = ended.name.count("/") == _PLUMBING_DEPTH
+        policy = PLUMBING if is_plumbing else ATTEMPT
+        assert policy.intensity is not None, "the tree's policies all have an intensity"
+        self._trace.lived.append(
+            Lived(
+                actor=f"{ended.name} of tree {self._tree}",
+                ended_s=ended.at_s,
+                limit=policy.intensity,
+            )
+        )
+        kind = ended.name.rpartition("/")[2] if is_plumbing else "attempt"
+        self._trace.fired[f"restart: {kind}"] += 1
+
+    def close_books(self, system: ActorSystem) -> None:
+        """Take stock once the tree has ended: nothing may still be under way."""
+        for message, copies in self._under_way.values():
+            what = f"{copies} {type(message).__name__} neither handled nor counted as lost"
+            self._trace.breach("conservation", what)
+        for cell in system.cells():
+            self._trace.breach("shutdown", f"{cell.name} is still there")
+
+
+class Lanes(Interceptor):
+    """Checks that what an actor is told by the runtime comes before its mail."""
+
+    def __init__(self, trace: Trace) -> None:
+        self._trace = trace
+        self._told_to_end: dict[int, int] = {}
+
+    def signalling(self, cell: Cell, signal: Signal) -> float:
+        """See `Interceptor.signalling`."""
+        if isinstance(signal, Shutdown) and not issubclass(cell.actor_class, ParentActor):
+            self._told_to_end[cell.number] = cell.life
+        return 0.0
+
+    def receiving(self, cell: Cell, envelope: Envelope) -> float:
+        """See `Interceptor.receiving`."""
+        if self._told_to_end.get(cell.number) == cell.life:
+            message = type(envelope.message).__name__
+            self._trace.breach("stop first", f"{cell.name} took a {message} after its Shutdown")
+        return 0.0
+
+
+def watched(gate: type[GateActor], ledger: Ledger) -> type[GateActor]:
+    """Return a gate that writes down what it hears, before it acts on it."""
+
+    class WatchedGate(gate):  # type: ignore[valid-type, misc]  # which gate is only known here
+        """A gate under observation."""
+
+        def on_start(self) -> object:
+            ledger.gate.append(GateBorn(at_s=self.system.clock.now_s()))
+            return super().on_start()
+
+        def receive(self, message: GateMessage) -> object:
+            _note_heard(ledger, message, self.system.clock.now_s)
+            return super().receive(message)
+
+    return WatchedGate
+
+
+def _note_heard(ledger: Ledger, message: GateMessage, now_s: Callable[[], float]) -> None:
+    match message:
+        case Admit(running_max=running_max):
+            ledger.running_max = running_max
+        case StartedChild(ref=ref):
+            ledger.gate.append(HeardStart(visit=ref.cell.spec.labels[0]))
+        case StartRefused(token=token):
+            ledger.gate.append(
+                HeardEnd(at_s=now_s(), visit=ledger.tokens[token], verdict=Verdict.NEITHER)
+            )
+        case Terminated(ref=ref) if not ref.cell.spec.labels:
+            ledger.gate.append(Recounted())
+        case Terminated(ref=ref, reason=reason):
+            visit = ref.cell.spec.labels[0]
+            ledger.gate.append(_heard_end(visit, reason, ledger.policies[visit], now_s()))
+        case Children():
+            ledger.gate.append(Recounted())
+        case _:
+            pass
+
+
+def _heard_end(visit: str, reason: ExitReason, key: KeyPolicy, at_s: float) -> HeardEnd:
+    verdict = Verdict.NEITHER
+    if isinstance(reason, Normal):
+        verdict = Verdict.SUCCESS
+    elif isinstance(reason, Crashed) and key.policy.is_counted(reason.error):
+        verdict = Verdict.FAILURE
+    return HeardEnd(at_s=at_s, visit=visit, verdict=verdict, floor_s=floor_of(reason) or 0.0)
+
+
+def interceptors_of(
+    ledger: Ledger, faults: tuple[Interceptor, ...], trace: Trace
+) -> tuple[Interceptor, ...]:
+    """Return the books and the faults in the order that they need."""
+    return (ledger, *faults, Lanes(trace))
+
+
+def open_books(ledger: Ledger, system: ActorSystem) -> None:
+    """Let a new tree report to its ledger."""
+    system.dead_letters.subscribe(ledger.lost)
+    system.on_life_ended(ledger.life_ended)
+
+
+def live_names(system: ActorSystem) -> tuple[str, ...]:
+    """Return the paths of all actors that have not ended, in alphabetical order."""
+    return tuple(sorted(cell.name for cell in system.cells()))
+
+
+def chats_alive(system: ActorSystem) -> Mapping[str, Any]:
+    """Return the chats that live, by their visit."""
+    return {
+        visit_of(cell): cell.ref
+        for cell in system.cells()
+        if role_of(cell) is Role.CHAT and cell.parent is not None
+    }
