@@ -176,6 +176,7 @@ class RequestActor(LoopActor[RequestMessage]):
         if message.attempt != self._attempt:
             assert not self._conversation.has_output, "nothing is re-posted after visible output"
             self._attempt, self._conversation = message.attempt, Conversation()
+            self._owed = 0
         self._conversation, shown = advance(self._conversation, message.events)
         self._owed += 1
         has_room = self._sink.show(shown) if shown else True
@@ -193,7 +194,7 @@ class RequestActor(LoopActor[RequestMessage]):
         """Pay back the reads that were shown."""
         if self._attempt_ref is not None and self._owed:
             reads, self._owed = self._owed, 0
-            self._attempt_ref.offer(GrantCredit(reads=reads))
+            self._attempt_ref.offer(GrantCredit(attempt=self._attempt, reads=reads))
 
     def _on_ended(self, ended: StreamEnded) -> None:
         """The provider's last word."""

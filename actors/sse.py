@@ -45,8 +45,9 @@ class OpenStream:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GrantCredit:
-    """So many more reads may be sent."""
+    """So many more reads may be sent. Void for another attempt, which has a credit of its own."""
 
+    attempt: int
     reads: int
 
 
@@ -109,8 +110,8 @@ class SseActor(LoopActor[SseMessage]):
         match message:
             case OpenStream():
                 pass
-            case GrantCredit(reads=reads):
-                self._credit += reads
+            case GrantCredit(attempt=attempt, reads=reads):
+                self._credit += reads if attempt == self.life else 0
             case _:
                 assert_never(message)
         if self._is_over:

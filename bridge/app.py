@@ -32,6 +32,7 @@ from actors.kernel.clock import Clock
 from actors.kernel.entropy import Entropy
 from actors.kernel.future import AskFuture
 from actors.kernel.interceptor import Interceptor
+from actors.kernel.loop_guard import LoopGuard
 from actors.kernel.mailbox import MailboxSpec
 from actors.kernel.ref import ActorRef
 from actors.kernel.system import ActorSystem, StopReport
@@ -166,6 +167,7 @@ class App:
         ports: the adapters, or their simulated twins.
         name: for logs and thread names.
         clock, entropy, interceptors, parts: what a simulation brings along.
+        guards_loop: watch the loop from a thread, and name the actor that holds it up.
 
     Raises:
         ImportError: another package called `supervisor` took the place of ours.
@@ -179,6 +181,7 @@ class App:
         clock: Clock | None = None,
         entropy: Entropy | None = None,
         interceptors: tuple[Interceptor, ...] = (),
+        guards_loop: bool = False,
         parts: Parts = PRODUCT,
     ) -> None:
         _check_packages()
@@ -188,6 +191,9 @@ class App:
         self.root: ActorRef[Any] = self.system.spawn(_root_spec(ports, parts))
         # Refs outlive restarts; after the end of the tree they say so to whoever still asks.
         self._gate = self._found("root/gate")
+        self._guard = LoopGuard(self.system) if guards_loop else None
+        if self._guard is not None:
+            self._guard.start()
         self._catalog = self._found("root/catalog")
 
     # --- what doors ask for --------------------------------------------------------------------
@@ -253,6 +259,8 @@ class App:
     async def close(self, grace_s: float) -> StopReport:
         """Stop the tree from the leaves up within `grace_s` seconds, then let go of the world."""
         report = await self.system.stop(grace_s)
+        if self._guard is not None:
+            self._guard.stop()
         closing = self._ports.close()
         if asyncio.iscoroutine(closing):
             await closing

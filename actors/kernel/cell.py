@@ -173,7 +173,7 @@ class Cell:
         # In the order they were begun, so that a replay cancels them in the same order.
         self.pipes: dict[Any, None] | None = None
         self.stash: list[Envelope] | None = None
-        self._watchers: dict[object, Callable[[Terminated], None]] | None = None
+        self._watchers: dict[object, Callable[[Terminated], object]] | None = None
         self._closed_callbacks: list[Callable[[], object]] | None = None
         self._watched: set[Cell] | None = None
         self._offers: dict[object, Callable[[], None]] | None = None
@@ -988,7 +988,7 @@ class Cell:
 
     # --- watching --------------------------------------------------------------------------------
 
-    def watch(self, key: object, notify: Callable[[Terminated], None]) -> None:
+    def watch(self, key: object, notify: Callable[[Terminated], object]) -> None:
         """Call `notify` once when this cell has ended for good; at once if it has."""
         if self.phase is Phase.CLOSED:
             notify(Terminated(self.ref, NO_PROC))

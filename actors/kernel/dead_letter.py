@@ -52,7 +52,7 @@ class DeadLetters:
         self.by_class: Counter[tuple[Loss, str]] = Counter()
         self.recent: deque[DeadLetter] = deque(maxlen=kept_max)
         self._clock = clock
-        self._listeners: list[Callable[[DeadLetter, object], None]] = []
+        self._listeners: list[Callable[[DeadLetter, object], object]] = []
         self._logged_s: dict[Loss, float] = {}
 
     def record(self, reason: Loss, target: str, message: object) -> None:
@@ -67,7 +67,7 @@ class DeadLetters:
         for listener in self._listeners:
             call_listener(listener, letter, message)
 
-    def subscribe(self, listener: Callable[[DeadLetter, object], None]) -> None:
+    def subscribe(self, listener: Callable[[DeadLetter, object], object]) -> None:
         """Call `listener` with every letter and the lost message, on the loop's thread."""
         self._listeners.append(listener)
 

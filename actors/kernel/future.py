@@ -43,7 +43,7 @@ class AskFuture(pykka.Future[Any]):
         self._value: object = None
         self._error: BaseException | None = None
         self._timer: Timer | None = None
-        self._callbacks: list[Callable[[AskFuture], None]] | None = None
+        self._callbacks: list[Callable[[AskFuture], object]] | None = None
 
     @property
     def is_done(self) -> bool:
@@ -96,7 +96,7 @@ class AskFuture(pykka.Future[Any]):
 
     # --- waiting ---------------------------------------------------------------------------------
 
-    def add_done_callback(self, callback: Callable[[AskFuture], None]) -> None:
+    def add_done_callback(self, callback: Callable[[AskFuture], object]) -> None:
         """Call `callback` with this future once it is done, at once if it is; loop's thread."""
         if self._is_done:
             callback(self)

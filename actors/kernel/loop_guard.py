@@ -123,7 +123,9 @@ class LoopGuard:
         self._logged_s = now_s
         who = f"{stall.actor} with {stall.message_class}" if stall.actor else "code outside actors"
         where = stall.stack[-1] if stall.stack else "a place unknown"
-        _log.warning("the loop has stood still for %.3f s: %s, %s", stall.elapsed_s, who, where)
+        # The loop is the host's: what others do on it is theirs to answer for.
+        level = logging.WARNING if stall.actor else logging.DEBUG
+        _log.log(level, "the loop has stood still for %.3f s: %s, %s", stall.elapsed_s, who, where)
 
 
 def _at_work(frame: FrameType | None) -> tuple[str, str]:

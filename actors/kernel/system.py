@@ -115,7 +115,7 @@ class ActorSystem:
         self._pool: ThreadPoolExecutor | None = None
         self._blocking_calls = 0
         self._start_worker = start_worker
-        self._life_listeners: list[Callable[[LifeEnded], None]] = []
+        self._life_listeners: list[Callable[[LifeEnded], object]] = []
         self._watch_numbers = 0
 
     # --- actors ----------------------------------------------------------------------------------
@@ -179,7 +179,7 @@ class ActorSystem:
         """Return the cell whose handler is running here, or None outside actors."""
         return current.get()
 
-    def monitor(self, ref: ActorRef[Any], notify: Callable[[Terminated], None]) -> object:
+    def monitor(self, ref: ActorRef[Any], notify: Callable[[Terminated], object]) -> object:
         """Watch an actor from outside: `notify` is called once, on the loop. For `demonitor`."""
         self._watch_numbers += 1
         key = ("outside", self._watch_numbers)
@@ -317,7 +317,7 @@ class ActorSystem:
             for listener in self._life_listeners:
                 call_listener(listener, ended)
 
-    def on_life_ended(self, listener: Callable[[LifeEnded], None]) -> None:
+    def on_life_ended(self, listener: Callable[[LifeEnded], object]) -> None:
         """Call `listener` with every end of a life."""
         self._life_listeners.append(listener)
 
@@ -345,6 +345,10 @@ class ActorSystem:
             cell.shut_down(deadline_s)
             if not cell.is_closed:
                 await self.wait_until(deadline_s + 2.0, cell.on_closed)
+        # Children of a parent that was killed are killed with it, but may take their grace.
+        for orphan in tuple(self._cells.values()):
+            if not orphan.is_closed:
+                await self.wait_until(deadline_s + 2.0, orphan.on_closed)
         abandoned = tuple(cell.name for cell in self._cells.values())
         for cell in tuple(self._cells.values()):
             cell.parent = None

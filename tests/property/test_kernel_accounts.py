@@ -16,7 +16,7 @@ import pykka
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from actors.kernel.actor import Actor, LoopActor
+from actors.kernel.actor import LoopActor
 from actors.kernel.cell import Cell
 from actors.kernel.child_spec import ChildSpec, Restart
 from actors.kernel.dead_letter import DeadLetter, Loss
@@ -124,9 +124,7 @@ class World:
             self.ends[ref] = []
             self.system.monitor(ref, self.ends[ref].append)
 
-    def _start(
-        self, actor: type[Actor[Any]], restart: Restart, mailbox: MailboxSpec
-    ) -> ActorRef[Any]:
+    def _start(self, actor: type[Plain], restart: Restart, mailbox: MailboxSpec) -> ActorRef[Any]:
         spec: ChildSpec[Any] = ChildSpec(
             start=partial(actor, self.books), restart=restart, mailbox=mailbox
         )

@@ -68,7 +68,9 @@ def private_names(path: Path) -> Iterator[str]:
 
 
 def test_no_unit_test_lets_real_time_pass() -> None:
-    assert [f"{name_of(path)}:{line}" for path in UNIT_TESTS for line in sleeps(path)] == []
+    # On the simulated loop a sleep is virtual: it is what those tests are about.
+    real = [path for path in UNIT_TESTS if "simloop" not in path.name]
+    assert [f"{name_of(path)}:{line}" for path in real for line in sleeps(path)] == []
 
 
 def test_no_unit_test_patches_anything() -> None:

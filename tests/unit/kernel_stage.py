@@ -7,7 +7,7 @@ import functools
 import inspect
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, TypeAlias
 
 from actors.kernel.actor import LoopActor
 from actors.kernel.child_spec import ChildSpec, Restart
@@ -16,12 +16,14 @@ from actors.kernel.entropy import SeededEntropy
 from actors.kernel.interceptor import Interceptor
 from actors.kernel.parent import ParentActor
 from actors.kernel.ref import ActorRef
-from actors.kernel.signals import ChildExited
+from actors.kernel.signals import ChildExited, Crashed, ExitReason
 from actors.kernel.system import ActorSystem, WorkerThread
 from actors.testing.manual_clock import ManualClock
 from actors.testing.settle import settle
 
 REAL_TIMEOUT_S = 10.0
+
+Scene: TypeAlias = Callable[..., Awaitable[None]]
 
 
 class Keeper(ParentActor[Any]):
@@ -95,6 +97,12 @@ class Stage:
         assert not self.loop_errors, self.loop_errors
 
 
+def crash_kind(reason: ExitReason) -> str:
+    """Name the class of the error of a crash, and be sure that it is one."""
+    assert isinstance(reason, Crashed)
+    return reason.kind
+
+
 async def until(is_so: Callable[[], object]) -> None:
     """Let the loop run until something is so; the time limit of the test bounds it."""
     while not is_so():  # noqa: ASYNC110 - there is no event to wait for, on purpose
@@ -125,28 +133,33 @@ class Gated(LoopActor[Any]):
         return message
 
 
-def on_stage(
-    scene: Callable[..., Awaitable[None]] | None = None,
-    *,
-    interceptors: Callable[[], tuple[Interceptor, ...]] = tuple,
-) -> Any:
+def on_stage(scene: Scene) -> Callable[..., None]:
     """Run an `async def test(stage, ...)` in a loop and a system of its own."""
-    if scene is None:
-        return partial(on_stage, interceptors=interceptors)
-    played = scene
+    return on_stage_with(tuple)(scene)
 
+
+def on_stage_with(
+    interceptors: Callable[[], tuple[Interceptor, ...]],
+) -> Callable[[Scene], Callable[..., None]]:
+    """Run it with interceptors around every send and receive."""
+    return partial(_staged, interceptors)
+
+
+def _staged(
+    interceptors: Callable[[], tuple[Interceptor, ...]], scene: Scene
+) -> Callable[..., None]:
     async def play(**fixtures: Any) -> None:
         stage = Stage(interceptors())
         try:
-            await played(stage, **fixtures)
+            await scene(stage, **fixtures)
         finally:
             await stage.close()
 
-    @functools.wraps(played)
+    @functools.wraps(scene)
     def test(**fixtures: Any) -> None:
         asyncio.run(asyncio.wait_for(play(**fixtures), REAL_TIMEOUT_S))
 
-    signature = inspect.signature(played)
+    signature = inspect.signature(scene)
     without_stage = [*signature.parameters.values()][1:]
     test.__signature__ = signature.replace(parameters=without_stage)  # type: ignore[attr-defined]
     return test

@@ -55,7 +55,7 @@ async def test_without_credit_the_socket_is_not_read(stage: Stage) -> None:
     request, ref = start(stage, provider, credit=2)
     await stage.settle()
     assert len(request.of(StreamAdvanced)) == provider.streams[0].reads == 2
-    ref.tell(GrantCredit(reads=3))
+    ref.tell(GrantCredit(attempt=1, reads=3))
     await stage.settle()
     assert len(request.of(StreamAdvanced)) == provider.streams[0].reads == 5
 
@@ -172,7 +172,7 @@ async def test_credit_that_arrives_after_the_end_opens_nothing(stage: Stage) -> 
     provider = ScriptedProvider([Read((EventSkipped(count=1),)), Read((text("x"), COMPLETED))])
     _, ref = start(stage, provider)
     await stage.settle()
-    ref.tell(GrantCredit(reads=5))
+    ref.tell(GrantCredit(attempt=1, reads=5))
     await stage.settle()
     assert provider.opened == 1
 

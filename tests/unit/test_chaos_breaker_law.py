@@ -1,0 +1,109 @@
+"""The second statement of what a breaker may do, against which gates are held."""
+
+from __future__ import annotations
+
+from bridge.chaos.breaker_law import BreakerLaw
+from bridge.chaos.trace import (
+    BreakerTerms,
+    GateBorn,
+    GateEvent,
+    HeardEnd,
+    HeardStart,
+    LetIn,
+    Recounted,
+    Verdict,
+)
+
+TERMS = BreakerTerms(failures_max=2, window_s=10.0, hold_s=30.0, floor_max_s=60.0)
+
+
+def let_in(visit: str, at_s: float) -> LetIn:
+    return LetIn(at_s=at_s, visit=visit, key="ann", running=1, running_max=9)
+
+
+def ended(
+    visit: str, at_s: float, verdict: Verdict = Verdict.FAILURE, floor_s: float = 0.0
+) -> HeardEnd:
+    return HeardEnd(at_s=at_s, visit=visit, verdict=verdict, floor_s=floor_s)
+
+
+def ran(visit: str, at_s: float, verdict: Verdict = Verdict.FAILURE) -> tuple[GateEvent, ...]:
+    return let_in(visit, at_s), HeardStart(visit=visit), ended(visit, at_s, verdict)
+
+
+def law_of(*events: GateEvent) -> BreakerLaw:
+    law = BreakerLaw(TERMS)
+    law.follow(events)
+    return law
+
+
+def test_the_second_failure_in_the_window_opens_and_nothing_may_come_in_then() -> None:
+    law = law_of(*ran("v1", 0.0), *ran("v2", 9.0), let_in("v3", 38.9))
+    assert law.states["breaker opened"] == 1
+    assert law.broken == ["v3 was let in 0.100 s before ann may"]
+
+
+def test_failures_further_apart_than_the_window_open_nothing() -> None:
+    assert not law_of(*ran("v1", 0.0), *ran("v2", 10.1), *ran("v3", 20.2)).states
+
+
+def test_after_the_hold_one_probe_may_come_in_and_no_second_one() -> None:
+    law = law_of(*ran("v1", 0.0), *ran("v2", 0.0), let_in("v3", 30.0), let_in("v4", 30.0))
+    assert law.broken == ["v4 was let in beside v3, the probe"]
+
+
+def test_a_good_probe_closes_and_a_bad_one_opens_again() -> None:
+    opened = (*ran("v1", 0.0), *ran("v2", 0.0))
+    good = law_of(*opened, *ran("v3", 30.0, Verdict.SUCCESS), let_in("v4", 30.0))
+    bad = law_of(*opened, *ran("v3", 30.0), let_in("v4", 30.0))
+    assert (good.broken, good.states["breaker closed again"]) == ([], 1)
+    assert len(bad.broken) == 1
+
+
+def test_a_probe_that_says_nothing_gives_its_place_to_the_next() -> None:
+    law = law_of(
+        *ran("v1", 0.0), *ran("v2", 0.0), *ran("v3", 30.0, Verdict.NEITHER), let_in("v4", 30.0)
+    )
+    assert law.broken == []
+
+
+def test_what_was_let_in_before_it_opened_says_nothing_about_a_probe() -> None:
+    late = let_in("late", 0.0), HeardStart(visit="late")
+    law = law_of(
+        *late,
+        *ran("v1", 0.0),
+        *ran("v2", 0.0),
+        let_in("v3", 30.0),
+        HeardStart(visit="v3"),
+        ended("late", 31.0, Verdict.SUCCESS),
+        let_in("v4", 31.0),
+    )
+    assert len(law.broken) == 1
+
+
+def test_a_failure_may_ask_for_a_longer_hold_within_reason() -> None:
+    def held_s(floor_s: float) -> float:
+        first, started = let_in("v1", 0.0), HeardStart(visit="v1")
+        law = BreakerLaw(BreakerTerms(failures_max=1, window_s=9, hold_s=30, floor_max_s=60))
+        law.follow((first, started, ended("v1", 0.0, floor_s=floor_s), let_in("v2", 0.0)))
+        return float(law.broken[0].split()[4])
+
+    assert [held_s(1.0), held_s(45.0), held_s(1e9)] == [30.0, 45.0, 60.0]
+
+
+def test_an_end_that_is_heard_before_its_start_counts_once_it_has_started() -> None:
+    early = let_in("v1", 0.0), ended("v1", 0.0), HeardStart(visit="v1")
+    assert law_of(*early, *ran("v2", 0.0)).states["breaker opened"] == 1
+
+
+def test_a_new_life_of_the_gate_knows_no_key() -> None:
+    assert (
+        law_of(*ran("v1", 0.0), *ran("v2", 0.0), GateBorn(at_s=0.0), let_in("v3", 0.0)).broken == []
+    )
+
+
+def test_a_start_that_was_lost_is_no_probe_any_more() -> None:
+    law = law_of(
+        *ran("v1", 0.0), *ran("v2", 0.0), let_in("v3", 30.0), Recounted(), let_in("v4", 31.0)
+    )
+    assert law.broken == []
