@@ -2,10 +2,8 @@
 
 A cell belongs to the loop's thread; no other thread touches it, so nothing here is locked. The
 `behaviour` is the Pykka actor in it and is made anew for every life. Three kinds of cell differ
-only in how a handler is run (`executors.py`).
-
-Lanes, in order: a kill is carried out at once; signals wait in the system lane, deduplicated;
-messages wait in the message lane, bounded by count and bytes.
+only in how a handler is run (`executors.py`). Below a cell's lives are its lanes (`lanes.py`)
+and its bonds to others (`bonds.py`).
 """
 
 from __future__ import annotations
@@ -14,31 +12,21 @@ import functools
 from asyncio import CancelledError
 from collections import deque
 from collections.abc import Callable, Hashable
-from contextvars import ContextVar
-from enum import Enum
 from math import inf
-from threading import get_ident
 from typing import TYPE_CHECKING, Any, TypeGuard
 
 from pykka.messages import ProxyCall, ProxyGetAttr, ProxySetAttr, _ActorStop
 
-from actors.kernel.callbacks import call_listener
+from actors.kernel.bonds import Bonds
 from actors.kernel.child_spec import ChildSpec, Directive, Restart
 from actors.kernel.dead_letter import Loss
 from actors.kernel.envelope import Envelope, SignalEnvelope
-from actors.kernel.errors import (
-    ActorHeld,
-    ActorStopped,
-    MailboxFull,
-    MessagePoisoned,
-    SpawnFailed,
-)
+from actors.kernel.errors import MessagePoisoned, SpawnFailed
 from actors.kernel.interceptor import Delay, Drop, Duplicate, Overtake
-from actors.kernel.mailbox import WhenFull
+from actors.kernel.lanes import Phase, current
 from actors.kernel.ref import ActorRef
 from actors.kernel.signals import (
     KILLED,
-    NO_PROC,
     NORMAL,
     STOPPED,
     ChildExited,
@@ -48,14 +36,10 @@ from actors.kernel.signals import (
     Crashed,
     ExitReason,
     Killed,
-    LinkBroken,
-    NoProc,
-    Normal,
     PipeFailed,
     Poisoned,
     Shutdown,
     Signal,
-    Terminated,
     is_abnormal,
 )
 from actors.kernel.timers import ReceiveTimeout, TimerFired
@@ -73,336 +57,55 @@ KILL_GRACE_S = 1.0
 
 PYKKA_MESSAGES = frozenset({ProxyCall, ProxyGetAttr, ProxySetAttr, _ActorStop})
 
-current: ContextVar[Cell | None] = ContextVar("greenroom_current_cell", default=None)
-
-
-class Phase(Enum):
-    """Where a cell is in its life."""
-
-    STARTING = "starting"
-    RUNNING = "running"
-    ENDING = "ending"
-    WAITING = "waiting"
-    CLOSED = "closed"
-
-
 # The phases in which a life is under way.
 ALIVE = (Phase.STARTING, Phase.RUNNING, Phase.ENDING)
 
 
-class Cell:
+class Cell(Bonds):
     """See the module docstring. Made by `ActorSystem.spawn` and by parents, nobody else."""
 
     __slots__ = (
-        "_bytes",
-        "_closed_callbacks",
-        "_held_until_s",
         "_is_escalating",
-        "_is_probing",
         "_kill_at_s",
         "_kill_timer",
-        "_offers",
-        "_paused",
         "_pending_exit",
-        "_probe_taken",
-        "_resumed",
         "_start_timer",
-        "_watched",
-        "_watchers",
-        "actor_class",
         "behaviour",
         "children",
-        "generation",
-        "in_hand",
         "is_ready",
-        "is_scheduled",
-        "is_sealed",
         "keeps_place",
         "life",
-        "links",
-        "mailbox",
-        "name",
-        "number",
         "parent",
-        "phase",
         "pipes",
-        "queue",
-        "receive_timeout",
-        "ref",
         "restart_wish",
-        "signals",
-        "spec",
         "started_s",
         "stash",
-        "system",
         "timers",
     )
 
     def __init__(
         self, system: ActorSystem, spec: ChildSpec[Any], parent: Cell | None, number: int
     ) -> None:
-        self.system = system
-        self.spec = spec
+        super().__init__(system, spec, parent, number)
+        self.ref = ActorRef(self)
         self.parent = parent
-        self.number = number
-        label = spec.name or f"{number}"
-        self.name: str = label if parent is None else f"{parent.name}/{label}"
-        start = spec.start
-        self.actor_class: Any = start.func if isinstance(start, functools.partial) else start
-        self.mailbox = spec.mailbox
         self.restart_wish = spec.restart
         self.behaviour: Actor[Any] | None = None
-        self.ref: ActorRef[Any] = ActorRef(self)
-        self.queue: deque[Envelope] = deque()
-        self.signals: deque[Signal] | None = None
-        self.phase = Phase.STARTING
         self.life = 0
-        # Changes whenever a life begins, ends or is given up: what is left of it sees that.
-        self.generation = 0
         self.started_s = 0.0
-        self.in_hand: Envelope | None = None
         self.is_ready = False
-        self.is_scheduled = False
-        self.is_sealed = False
         # Whether a shutdown is for a restart: then it waits for it, whatever its wish.
         self.keeps_place = False
         self.children: dict[int, Cell] | None = None
-        self.links: dict[int, Cell] | None = None
         self.timers: dict[Hashable, TimerFired] | None = None
-        self.receive_timeout: ReceiveTimeout | None = None
         # In the order they were begun, so that a replay cancels them in the same order.
         self.pipes: dict[Any, None] | None = None
         self.stash: list[Envelope] | None = None
-        self._watchers: dict[object, Callable[[Terminated], object]] | None = None
-        self._closed_callbacks: list[Callable[[], object]] | None = None
-        self._watched: set[Cell] | None = None
-        self._offers: dict[object, Callable[[], None]] | None = None
-        self._bytes = 0
-        self._paused: Envelope | None = None
-        self._resumed: Envelope | None = None
         self._pending_exit: ExitReason | None = None
         self._start_timer: Timer | None = None
         self._kill_timer: Timer | None = None
         self._kill_at_s = inf
-        self._held_until_s: float | None = None
-        self._is_probing = False
-        self._probe_taken = False
         self._is_escalating = False
-
-    # --- what outsiders may know -----------------------------------------------------------------
-
-    @property
-    def urn(self) -> str:
-        """The cell's name as a URN, unique for the life of its system."""
-        return f"urn:greenroom:{self.system.name}:{self.number}"
-
-    @property
-    def is_closed(self) -> bool:
-        """Whether it has ended for good."""
-        return self.phase is Phase.CLOSED
-
-    @property
-    def is_held(self) -> bool:
-        """Whether it refuses everything at once, as its restart policy said."""
-        return self._held_until_s is not None
-
-    @property
-    def queued_bytes(self) -> int:
-        """The weight of the message lane, as far as messages know theirs."""
-        return self._bytes
-
-    @property
-    def is_executing(self) -> bool:
-        """Whether a handler is under way, or an injected hang stands for one."""
-        return self.in_hand is not None or self._paused is not None
-
-    # --- the message lane ------------------------------------------------------------------------
-
-    def post(self, message: object) -> bool:
-        """Queue a tell from any thread; from a foreign one the answer is always True."""
-        system = self.system
-        if get_ident() != system.thread_id:
-            sender = current.get()
-            envelope = Envelope(message, None, None, sender)
-            if system.call_soon_threadsafe(lambda: self.accept(envelope)):
-                return True
-            self.lost(Loss.UNDELIVERABLE, message)
-            return False
-        sender = current.get()
-        if sender is None or sender.in_hand is None:
-            return self.accept(Envelope(message, None, None, sender))
-        return self.accept(Envelope(message, None, None, sender, sender.in_hand.trace))
-
-    def accept(self, envelope: Envelope) -> bool:
-        """Queue an envelope, or say no; what is refused is counted and its asker told."""
-        if self.system.interceptors:
-            return self._accept_intercepted(envelope)
-        return self._enqueue(envelope)
-
-    def accept_internal(self, envelope: Envelope) -> None:
-        """Queue what the actor owes itself (a pipe's result); exempt from the bound."""
-        if self.is_sealed:
-            self.refuse(Loss.CLOSED, envelope)
-            return
-        self.queue.append(envelope)
-        self._bytes += _weight(envelope) if self.mailbox.bytes_max is not None else 0
-        self.wake()
-
-    def requeue(self, envelopes: list[Envelope]) -> None:
-        """Put envelopes before the mail that waits, first one first."""
-        self.queue.extendleft(reversed(envelopes))
-        if self.mailbox.bytes_max is not None:
-            self._bytes += sum(map(_weight, envelopes))
-
-    def _enqueue(self, envelope: Envelope) -> bool:
-        if self.is_sealed:
-            return self.refuse(Loss.CLOSED, envelope)
-        if type(envelope.message) is _ActorStop:
-            # Pykka's stop is mail: what came before it is handled, nothing comes after it.
-            self.is_sealed = True
-            self.queue.append(envelope)
-            self.wake()
-            return True
-        if self._held_until_s is not None or self._is_probing:
-            if self._held_until_s is not None or self._probe_taken:
-                return self.refuse(Loss.HELD, envelope)
-            self._probe_taken = True
-        spec = self.mailbox
-        queue = self.queue
-        if spec.coalesce is not None and self._coalesced(envelope, spec.coalesce):
-            return True
-        if spec.bytes_max is not None:
-            weight = _weight(envelope)
-            while queue and self._bytes + weight > spec.bytes_max:
-                if not self._make_room(envelope):
-                    return False
-            self._bytes += weight
-        if len(queue) >= spec.messages_max and not self._make_room(envelope):
-            if spec.bytes_max is not None:
-                self._bytes -= _weight(envelope)
-            return False
-        queue.append(envelope)
-        if not self.is_scheduled:
-            self.wake()
-        return True
-
-    def _make_room(self, envelope: Envelope) -> bool:
-        """Apply the overflow policy. True: append the envelope."""
-        when_full = self.mailbox.when_full
-        if when_full is WhenFull.DROP_OLDEST and self.queue:
-            self.refuse(Loss.DROPPED, self._pop())
-            return True
-        self.refuse(Loss.DROPPED if when_full is WhenFull.DROP_NEWEST else Loss.FULL, envelope)
-        return False
-
-    def _coalesced(self, envelope: Envelope, key_of: Callable[[object], Hashable | None]) -> bool:
-        key = key_of(envelope.message)
-        if key is None:
-            return False
-        for place, queued in enumerate(self.queue):
-            if key_of(queued.message) == key:
-                if (bytes_max := self.mailbox.bytes_max) is not None:
-                    total = self._bytes + _weight(envelope) - _weight(queued)
-                    if total > bytes_max and len(self.queue) > 1:
-                        return False  # Too heavy for that place: the overflow policy decides.
-                    self._bytes = total
-                self.queue[place] = envelope
-                self.refuse(Loss.DROPPED, queued)
-                return True
-        return False
-
-    def _pop(self) -> Envelope:
-        envelope = self.queue.popleft()
-        if self.mailbox.bytes_max is not None:
-            self._bytes -= _weight(envelope)
-        if self.receive_timeout is not None:
-            self.receive_timeout.has_mail = True
-        if self._offers:
-            self._call_next_offer()
-        return envelope
-
-    def lost(self, loss: Loss, message: object) -> None:
-        """Count a message that never got into the mailbox; from any thread."""
-        letters, name = self.system.dead_letters, self.name
-        self.system.on_loop(lambda: letters.record(loss, name, message))
-
-    def refuse(self, loss: Loss, envelope: Envelope) -> bool:
-        """Count an envelope that will not be handled and tell its asker. Always False."""
-        message = envelope.message
-        if type(message) is _ActorStop:
-            return False
-        self.system.dead_letters.record(loss, self.name, message)
-        if envelope.reply_to is not None:
-            envelope.reply_to.resolve(None, self._error_for(loss))
-        return False
-
-    def _error_for(self, loss: Loss) -> Exception:
-        match loss:
-            case Loss.CLOSED:
-                return ActorStopped(f"{self.ref} has stopped")
-            case Loss.HELD:
-                until_s = self._held_until_s
-                wait_s = 0.0 if until_s is None else until_s - self.system.clock.now_s()
-                return ActorHeld(max(0.0, wait_s))
-            case _:
-                return MailboxFull(f"the mailbox of {self.name} is full")
-
-    async def offer_later(self, message: object, timeout_s: float) -> bool:
-        """Wait up to `timeout_s` seconds for room, then queue the message. See `ref.offer`."""
-        deadline_s = self.system.clock.now_s() + timeout_s
-        offers = self._offers = self._offers if self._offers is not None else {}
-        place = object()
-        try:
-            while not self.is_sealed and not self._has_room(message):
-                in_time = await self.system.wait_until(
-                    deadline_s, lambda wake: offers.__setitem__(place, wake)
-                )
-                if not in_time:
-                    self.system.dead_letters.record(Loss.FULL, self.name, message)
-                    return False
-            return self.ref.offer(message)
-        finally:
-            # Whoever was called and did not use the room, or not all of it, calls the next one.
-            offers.pop(place, None)
-            if self._has_room(None):
-                self._call_next_offer()
-
-    def _call_next_offer(self) -> None:
-        """Wake the offer that has waited longest."""
-        if self._offers:
-            self._offers.pop(next(iter(self._offers)))()
-
-    def _has_room(self, message: object) -> bool:
-        spec = self.mailbox
-        if not self.queue:
-            return True
-        if len(self.queue) >= spec.messages_max:
-            return False
-        weight = int(getattr(message, "size_bytes", 0))
-        return spec.bytes_max is None or self._bytes + weight <= spec.bytes_max
-
-    # --- the system lane -------------------------------------------------------------------------
-
-    def signal(self, signal: Signal) -> None:
-        """Queue a signal: before all messages, never refused by a live cell."""
-        if self.phase is Phase.CLOSED:
-            return
-        for interceptor in self.system.interceptors:
-            if (delay_s := interceptor.signalling(self, signal)) > 0:
-                at_s = self.system.clock.now_s() + delay_s
-                self.system.clock.call_at(at_s, lambda: self._put_signal(signal))
-                return
-        self._put_signal(signal)
-
-    def _put_signal(self, signal: Signal) -> None:
-        if self.phase is Phase.CLOSED:
-            return
-        if self.signals is None:
-            self.signals = deque()
-        if isinstance(signal, Shutdown) and any(isinstance(s, Shutdown) for s in self.signals):
-            return
-        self.signals.append(signal)
-        self.wake()
 
     # --- interceptors ----------------------------------------------------------------------------
 
@@ -439,6 +142,14 @@ class Cell:
             return 0.0
         return max(i.receiving(self, envelope) for i in self.system.interceptors)
 
+    def _delay(self, signal: Signal) -> bool:
+        for interceptor in self.system.interceptors:
+            if (delay_s := interceptor.signalling(self, signal)) > 0:
+                at_s = self.system.clock.now_s() + delay_s
+                self.system.clock.call_at(at_s, lambda: self._put_signal(signal))
+                return True
+        return False
+
     def _intercept_received(self, envelope: Envelope, error: BaseException | None) -> None:
         for interceptor in self.system.interceptors:
             interceptor.received(self, envelope, error)
@@ -459,10 +170,6 @@ class Cell:
             self.wake()
 
     # --- running: what executors override --------------------------------------------------------
-
-    def wake(self) -> None:
-        """Plan a turn, unless one is planned, running, or waiting for a handler."""
-        raise NotImplementedError
 
     def _begin(self) -> None:
         """Run `on_start` of a new life; then `_has_started`, or `_start_failed`."""
@@ -633,9 +340,10 @@ class Cell:
             return
         if self.system.interceptors:
             self._intercept_received(envelope, None)
-        self._poison(envelope, CancelledError())
+        # A kill from outside says nothing against the message it interrupted.
+        self._poison(envelope, CancelledError(), Loss.CLOSED)
 
-    def _poison(self, envelope: Envelope, error: BaseException) -> None:
+    def _poison(self, envelope: Envelope, error: BaseException, loss: Loss = Loss.POISON) -> None:
         """The message in hand at a crash: again for the next life, or quarantined."""
         envelope.crashes += 1
         envelope.is_deferred = False
@@ -644,15 +352,16 @@ class Cell:
             self.requeue([envelope])
             return
         name = type(envelope.message).__name__
-        self.system.dead_letters.record(Loss.POISON, self.name, envelope.message)
+        self.system.dead_letters.record(loss, self.name, envelope.message)
         if envelope.reply_to is not None:
             repeated = self.spec.redeliveries_max > 0
             refusal = MessagePoisoned(f"{name} crashed {self.name} {envelope.crashes} times")
             envelope.reply_to.resolve(
                 None, refusal if repeated else self._as_answer(envelope, error)
             )
-        if envelope.sender is not None and not envelope.sender.is_closed:
-            envelope.sender.signal(Poisoned(self.ref, name))
+        sender = envelope.sender if loss is Loss.POISON else None
+        if sender is not None and not sender.is_closed:
+            sender.signal(Poisoned(self.ref, name))
 
     def _take_signal(self, signal: Signal) -> bool:
         """Act on a signal the runtime answers for the actor. False: the actor hears it."""
@@ -802,50 +511,6 @@ class Cell:
         while self._offers:
             self._call_next_offer()
 
-    def _tell_watchers(self, reason: ExitReason) -> None:
-        if self._watchers is not None:
-            watchers, self._watchers = self._watchers, None
-            terminated = Terminated(self.ref, reason)
-            for notify in watchers.values():
-                call_listener(notify, terminated)
-        if self._closed_callbacks is not None:
-            callbacks, self._closed_callbacks = self._closed_callbacks, None
-            for callback in callbacks:
-                call_listener(callback)
-
-    def _break_links(self, reason: ExitReason) -> None:
-        if self.links is None:
-            return
-        links, self.links = self.links, None
-        for other in links.values():
-            if other.links is not None:
-                other.links.pop(self.number, None)
-            other.link_broke(self.ref, reason)
-
-    def link_broke(self, ref: ActorRef[Any], reason: ExitReason) -> None:
-        """A linked actor has ended: hear of it, or end the same way (OTP links)."""
-        if self.actor_class.traps_exits:
-            self.signal(LinkBroken(ref, reason))
-        elif not isinstance(reason, Normal | NoProc):
-            self.kill(reason)
-
-    def link(self, other: Cell) -> None:
-        """Tie this cell's life to another's; see `Actor.link`."""
-        if other.is_closed:
-            self.link_broke(other.ref, NO_PROC)
-            return
-        self.links = self.links if self.links is not None else {}
-        other.links = other.links if other.links is not None else {}
-        self.links[other.number] = other
-        other.links[self.number] = self
-
-    def unlink(self, other: Cell) -> None:
-        """Untie the two lives."""
-        if self.links is not None:
-            self.links.pop(other.number, None)
-        if other.links is not None:
-            other.links.pop(self.number, None)
-
     # --- what belongs to one life: timers and the stash ------------------------------------------
 
     def start_timer(self, key: Hashable, message: object, after_s: float) -> None:
@@ -965,82 +630,6 @@ class Cell:
             self.phase = Phase.WAITING
             raise
 
-    def hold(self, until_s: float) -> None:
-        """Refuse everything at once until `until_s`; what is queued is refused too.
-
-        A cell that waits stays so; one that runs keeps its state and its handler in hand.
-        """
-        self._held_until_s = until_s
-        self._is_probing = False
-        stops = [envelope for envelope in self.queue if type(envelope.message) is _ActorStop]
-        while self.queue:
-            self.refuse(Loss.HELD, self._pop())
-        self.queue.extend(stops)
-
-    def begin_probing(self) -> None:
-        """The hold of a running cell is over: take one message at a time until `end_probing`."""
-        self._held_until_s = None
-        self._is_probing, self._probe_taken = True, False
-
-    def end_probing(self) -> None:
-        """The breaker is closed again: take mail as usual."""
-        self._is_probing = self._probe_taken = False
-
-    # --- watching --------------------------------------------------------------------------------
-
-    def watch(self, key: object, notify: Callable[[Terminated], object]) -> None:
-        """Call `notify` once when this cell has ended for good; at once if it has."""
-        if self.phase is Phase.CLOSED:
-            notify(Terminated(self.ref, NO_PROC))
-        elif self._watchers is None:
-            self._watchers = {key: notify}
-        else:
-            self._watchers[key] = notify
-
-    def monitor(self, other: Cell) -> None:
-        """Watch another cell for the actor in this one; see `Actor.monitor`."""
-        if not other.is_closed:
-            self._watched = self._watched if self._watched is not None else set()
-            self._watched.add(other)
-        other.watch(self, self._watched_ended)
-
-    def demonitor(self, other: Cell) -> None:
-        """Stop watching another cell."""
-        if self._watched is not None:
-            self._watched.discard(other)
-        other.unwatch(self)
-
-    def _watched_ended(self, terminated: Terminated) -> None:
-        if self._watched is not None:
-            self._watched.discard(terminated.ref.cell)
-        self.signal(terminated)
-
-    def unwatch(self, key: object) -> None:
-        """Forget a watcher; harmless when it is gone."""
-        if self._watchers is not None:
-            self._watchers.pop(key, None)
-
-    def on_closed(self, callback: Callable[[], object]) -> None:
-        """Call `callback` when this cell has ended for good."""
-        if self._closed_callbacks is None:
-            self._closed_callbacks = [callback]
-        else:
-            self._closed_callbacks.append(callback)
-
-    # --- Pykka's inbox protocol ------------------------------------------------------------------
-
-    def put(self, envelope: Any) -> None:
-        """Queue a Pykka envelope (what Pykka's own code does with `actor_inbox`)."""
-        self.post(envelope.message)
-
-    def empty(self) -> bool:
-        """Whether no message waits."""
-        return not self.queue
-
 
 def _is_partial(start: object) -> TypeGuard[functools.partial[Any]]:
     return isinstance(start, functools.partial)
-
-
-def _weight(envelope: Envelope) -> int:
-    return int(getattr(envelope.message, "size_bytes", 0))

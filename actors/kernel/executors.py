@@ -19,8 +19,9 @@ from typing import TYPE_CHECKING, Any
 
 from pykka.messages import _ActorStop
 
-from actors.kernel.cell import ALIVE, PYKKA_MESSAGES, TURN_MESSAGES_MAX, Cell, Phase, current
+from actors.kernel.cell import ALIVE, PYKKA_MESSAGES, TURN_MESSAGES_MAX, Cell
 from actors.kernel.envelope import Envelope, SignalEnvelope
+from actors.kernel.lanes import Phase, current
 from actors.kernel.signals import KILLED, NORMAL, Crashed, ExitReason, Killed, Signal
 
 if TYPE_CHECKING:

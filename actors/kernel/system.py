@@ -17,13 +17,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from actors.kernel.callbacks import call_listener, place_of
-from actors.kernel.cell import Cell, current
+from actors.kernel.cell import Cell
 from actors.kernel.clock import Clock, LoopClock
 from actors.kernel.dead_letter import DeadLetters, Loss
 from actors.kernel.entropy import Entropy, SystemEntropy
 from actors.kernel.envelope import Envelope
 from actors.kernel.errors import KernelError, SpawnFailed
 from actors.kernel.executors import Report, Worker
+from actors.kernel.lanes import current
 from actors.kernel.ref import ActorRef
 from actors.kernel.signals import Crashed, ExitReason, PipeFailed, Terminated
 

@@ -185,7 +185,7 @@ async def test_an_actor_that_hangs_for_ever_can_be_killed_and_its_asker_is_told(
     await stage.advance(2)
     assert probe.only(Terminated).reason == Killed()
     assert isinstance(answer.error, MessagePoisoned)
-    assert stage.lost(Loss.POISON) == 1
+    assert stage.lost(Loss.CLOSED) == 1
 
 
 @pytest.mark.parametrize("actor", [Recorder, Gated])

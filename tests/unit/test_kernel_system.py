@@ -97,7 +97,7 @@ async def test_what_ignores_its_end_is_named_in_the_report(stage: Stage) -> None
     report = await stopping
     assert report.zombies == 1
     assert report.elapsed_s <= 7
-    assert report.dead_letters == {"poison": 2}
+    assert report.dead_letters == {"closed": 2}
     assert stage.system.live == 0
     gate.set()
     await stage.settle()
