@@ -26,6 +26,7 @@ from actors.kernel.child_spec import (
     Intensity,
     Restart,
     RestartPolicy,
+    StopChild,
     Then,
 )
 from actors.kernel.clock import Clock
@@ -71,6 +72,9 @@ CHATS_MAX: Final = 4000
 # Requests that may wait for admission, and for how long (SPEC 17, 23).
 WAITING_MAX: Final = 1000
 ADMISSION_WAIT_MAX_S: Final = 600.0
+
+# What the tree gets to stop in when its grace is used up.
+STOP_S: Final = 2.0
 
 # --- restart policies ---------------------------------------------------------------------------
 
@@ -191,6 +195,8 @@ class App:
         self.root: ActorRef[Any] = self.system.spawn(_root_spec(ports, parts))
         # Refs outlive restarts; after the end of the tree they say so to whoever still asks.
         self._gate = self._found("root/gate")
+        self._chats = self._found("root/chats")
+        self._is_closing = False
         self._guard = LoopGuard(self.system) if guards_loop else None
         if self._guard is not None:
             self._guard.start()
@@ -253,12 +259,25 @@ class App:
 
     @property
     def is_alive(self) -> bool:
-        """Whether the tree stands: its root has not given up."""
-        return self.root.is_alive() and not self.system.is_stopping
+        """Whether the tree takes requests: its root has not given up, and nobody closes it."""
+        return self.root.is_alive() and not self._is_closing
+
+    def _a_running_chat(self) -> ActorRef[Any] | None:
+        chats = self._chats.cell.children or {}
+        return next((cell.ref for cell in chats.values()), None)
 
     async def close(self, grace_s: float) -> StopReport:
-        """Stop the tree from the leaves up within `grace_s` seconds, then let go of the world."""
-        report = await self.system.stop(grace_s)
+        """Stop admitting, let running chats finish, stop the tree from the leaves up (SPEC 192).
+
+        All of it has `grace_s` seconds, and the stop itself at least `STOP_S`; who waits for
+        admission is refused at once. Then the world is let go of.
+        """
+        self._is_closing = True
+        deadline_s = self.now_s() + grace_s
+        self.root.offer(StopChild(ref=self._gate))
+        while (chat := self._a_running_chat()) is not None and self.now_s() < deadline_s:
+            await self.system.wait_until(deadline_s, chat.cell.on_closed)
+        report = await self.system.stop(max(deadline_s - self.now_s(), STOP_S))
         if self._guard is not None:
             self._guard.stop()
         closing = self._ports.close()

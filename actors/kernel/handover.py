@@ -35,6 +35,9 @@ class HandOver(Generic[T]):
         """What waits to be taken."""
         return self._size
 
+    def __len__(self) -> int:
+        return len(self._items)
+
     @property
     def is_closed(self) -> bool:
         """Whether nothing more will be put."""

@@ -139,7 +139,8 @@ class Valves(BaseModel):
         ge=1,
         le=200,
         description=(
-            "Failures remembered per user (1 to 200); never fewer than BREAKER_MAX_FAILURES."
+            "Failures remembered per user (1 to 200), never fewer than BREAKER_MAX_FAILURES; more "
+            "than those change nothing."
         ),
     )
     STREAMING_CHUNK_QUEUE_MAXSIZE: int = Field(
@@ -147,7 +148,7 @@ class Valves(BaseModel):
         ge=0,
         description=(
             "Network reads of one answer that may be under way inside the pipe before it stops "
-            "reading; 0 uses the built-in 4."
+            "reading; 0 uses the built-in 8."
         ),
     )
     STREAMING_EVENT_QUEUE_MAXSIZE: int = Field(
@@ -159,8 +160,8 @@ class Valves(BaseModel):
         default=1000,
         ge=100,
         description=(
-            "Waiting messages of one request from which a backlog is logged, at most every "
-            "30 seconds (100 or more)."
+            "Pieces of one answer waiting for Open WebUI from which a backlog is logged, at most "
+            "every 30 seconds (100 or more)."
         ),
     )
     MIDDLEWARE_STREAM_QUEUE_MAXSIZE: int = Field(
