@@ -1,45 +1,53 @@
 """Keeps the books of one tree while it runs: every message, ask, bound, end and admission.
 
 `Ledger` comes before all faults, so that it sees what actors did. `Lanes` comes after them, so
-that it sees what really arrives. The gate is watched from inside, by a class made from it,
-because the order in which it hears of ends decides what it may do next.
+that it sees what really arrives.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import asyncio
+from collections.abc import Mapping
 from typing import Any, Final
 
 from actors.catalog import CatalogFetched, FetchFailed
 from actors.kernel.cell import Cell
-from actors.kernel.child_spec import Children, StartChild, StartedChild, StartRefused
+from actors.kernel.child_spec import StartChild
 from actors.kernel.dead_letter import DeadLetter, Loss
 from actors.kernel.envelope import Envelope
+from actors.kernel.errors import SpawnFailed
 from actors.kernel.interceptor import Interceptor, SendVerdict
 from actors.kernel.parent import ParentActor
-from actors.kernel.signals import Crashed, ExitReason, NoProc, Normal, Shutdown, Signal, Terminated
+from actors.kernel.signals import Crashed, NoProc, Shutdown, Signal, Terminated
 from actors.kernel.system import ActorSystem, LifeEnded
+from actors.ports import PortError
 from actors.sse import GrantCredit, StreamAdvanced
 from bridge.app import ATTEMPT, PLUMBING
+from bridge.chaos.faults.actor import InjectedCrash
 from bridge.chaos.faults.roles import Role, role_of, visit_of
 from bridge.chaos.trace import (
     Ask,
-    GateBorn,
     GateEvent,
-    HeardEnd,
-    HeardStart,
     LetIn,
     Lived,
-    Recounted,
     Trace,
-    Verdict,
     Visit,
 )
-from supervisor.gate import Admit, GateActor, GateMessage, KeyPolicy
-from supervisor.kept import floor_of
+from supervisor.errors import SupervisionError
+from supervisor.gate import Admit, KeyPolicy
 
 # What an actor owes itself enters no mailbox from outside.
 _INTERNAL: Final = (CatalogFetched, FetchFailed)
+
+# What a life may end with: what was injected, the weather, and what supervisors make of both.
+EXPECTED: Final = (
+    InjectedCrash,
+    SystemExit,
+    asyncio.CancelledError,
+    PortError,
+    SupervisionError,
+    SpawnFailed,
+)
 
 # Where actors stand below the root: root/gate, root/chats/CHAT/ATTEMPT.
 _PLUMBING_DEPTH: Final = 1
@@ -55,18 +63,22 @@ class Ledger(Interceptor):
     Args:
         trace: where everything is written down.
         visits: all visits of the run by their id.
+        chats_max: how many chats may live at once.
     """
 
-    def __init__(self, trace: Trace, visits: Mapping[str, Visit]) -> None:
+    def __init__(self, trace: Trace, visits: Mapping[str, Visit], chats_max: int) -> None:
         self.gate: list[GateEvent] = []
         self.policies: dict[str, KeyPolicy] = {}
         self.running_max = 0
         self.tokens: dict[int, str] = {}
         self._trace = trace
         self._visits = visits
+        self._chats_max = chats_max
         # By identity: message -> how many copies are on their way. Held, so that no other
         # message can get the same identity.
         self._under_way: dict[int, tuple[object, int]] = {}
+        # Whose handler has just ended; if that was in a crash, its dead letter comes next.
+        self._in_hand: object = None
         self._flows: dict[int, tuple[int, int]] = {}
         self._heard: set[tuple[int, int]] = set()
         self._last_lives: dict[str, LifeEnded] = {}
@@ -78,6 +90,7 @@ class Ledger(Interceptor):
     def sending(self, cell: Cell, envelope: Envelope) -> SendVerdict:
         """See `Interceptor.sending`; lets everything pass."""
         message = envelope.message
+        self._in_hand = None
         self._add(message, 1)
         self._trace.messages["sent"] += 1
         if envelope.reply_to is not None:
@@ -85,8 +98,8 @@ class Ledger(Interceptor):
         match message:
             case StreamAdvanced(attempt=attempt):
                 self._note_read(cell, attempt)
-            case GrantCredit(reads=reads):
-                self._note_grant(envelope.sender, reads)
+            case GrantCredit(attempt=attempt, reads=reads):
+                self._note_grant(envelope.sender, attempt, reads)
             case StartChild():
                 self._note_start(cell, message)
             case Admit():
@@ -104,7 +117,12 @@ class Ledger(Interceptor):
     def received(self, cell: Cell, envelope: Envelope, error: BaseException | None) -> None:
         """See `Interceptor.received`."""
         message = envelope.message
+        if isinstance(message, StartChild) and role_of(cell) is Role.CHATS:
+            live = len(cell.children or ())
+            if live > self._chats_max:
+                self._trace.breach("bounded", f"{live} chats live, of {self._chats_max}")
         self._trace.messages["handled"] += 1
+        self._in_hand = message
         if id(message) in self._under_way:
             self._add(message, -1)
         elif not isinstance(message, _INTERNAL):
@@ -118,9 +136,12 @@ class Ledger(Interceptor):
     def lost(self, letter: DeadLetter, message: object) -> None:
         """Hear of a dead letter."""
         self._trace.messages[f"lost: {letter.reason.value}"] += 1
-        # A poisoned message was handled, if not to the end; a late reply never was a message; and
-        # what a closed mailbox refuses may not have been under way at all.
-        if letter.reason not in (Loss.POISON, Loss.LATE_REPLY) and id(message) in self._under_way:
+        in_hand, self._in_hand = self._in_hand, None
+        was_begun = message is in_hand and letter.reason in (Loss.POISON, Loss.CLOSED)
+        if was_begun or letter.reason is Loss.LATE_REPLY:
+            return  # It was counted as handled already, or never was a message.
+        # What a closed mailbox refuses may not have been under way at all.
+        if id(message) in self._under_way:
             self._add(message, -1)
 
     def _add(self, message: object, count: int) -> None:
@@ -157,11 +178,13 @@ class Ledger(Interceptor):
             what = f"{under_way} reads under way to {cell.name} on a credit of {visit.credit}"
             self._trace.breach("bounded", what)
 
-    def _note_grant(self, request: Cell | None, reads: int) -> None:
+    def _note_grant(self, request: Cell | None, attempt: int, reads: int) -> None:
         if request is None or request.number not in self._flows:
             self._trace.breach("bounded", "credit was granted before anything was read")
             return
-        attempt, under_way = self._flows[request.number]
+        known, under_way = self._flows[request.number]
+        if known != attempt:
+            return  # A late word to an attempt that is over; it counts for nothing.
         self._flows[request.number] = (attempt, under_way - reads)
         if under_way < reads:
             self._trace.breach("bounded", f"{reads} reads paid back of {under_way} under way")
@@ -199,11 +222,14 @@ class Ledger(Interceptor):
 
     def life_ended(self, ended: LifeEnded) -> None:
         """Hear of the end of a life; it was followed by another if that one ends as well."""
+        self._in_hand = None
         before = self._last_lives.get(ended.name)
         if before is not None and before.life < ended.life:
             self._note_restart(before)
         self._last_lives[ended.name] = ended
         if isinstance(ended.reason, Crashed):
+            if not isinstance(ended.reason.error, EXPECTED):
+                self._trace.breach("no bugs", f"{ended.name} crashed with a {ended.reason.kind}")
             if ended.name == "root":
                 self._trace.fired["root gave up"] += 1
             elif ended.life > RETRIES_MAX and ended.name.count("/") == _ATTEMPT_DEPTH:
@@ -251,53 +277,6 @@ class Lanes(Interceptor):
             message = type(envelope.message).__name__
             self._trace.breach("stop first", f"{cell.name} took a {message} after its Shutdown")
         return 0.0
-
-
-def watched(gate: type[GateActor], ledger: Ledger) -> type[GateActor]:
-    """Return a gate that writes down what it hears, before it acts on it."""
-
-    class WatchedGate(gate):  # type: ignore[valid-type, misc]  # which gate is only known here
-        """A gate under observation."""
-
-        def on_start(self) -> object:
-            ledger.gate.append(GateBorn(at_s=self.system.clock.now_s()))
-            return super().on_start()
-
-        def receive(self, message: GateMessage) -> object:
-            _note_heard(ledger, message, self.system.clock.now_s)
-            return super().receive(message)
-
-    return WatchedGate
-
-
-def _note_heard(ledger: Ledger, message: GateMessage, now_s: Callable[[], float]) -> None:
-    match message:
-        case Admit(running_max=running_max):
-            ledger.running_max = running_max
-        case StartedChild(ref=ref):
-            ledger.gate.append(HeardStart(visit=ref.cell.spec.labels[0]))
-        case StartRefused(token=token):
-            ledger.gate.append(
-                HeardEnd(at_s=now_s(), visit=ledger.tokens[token], verdict=Verdict.NEITHER)
-            )
-        case Terminated(ref=ref) if not ref.cell.spec.labels:
-            ledger.gate.append(Recounted())
-        case Terminated(ref=ref, reason=reason):
-            visit = ref.cell.spec.labels[0]
-            ledger.gate.append(_heard_end(visit, reason, ledger.policies[visit], now_s()))
-        case Children():
-            ledger.gate.append(Recounted())
-        case _:
-            pass
-
-
-def _heard_end(visit: str, reason: ExitReason, key: KeyPolicy, at_s: float) -> HeardEnd:
-    verdict = Verdict.NEITHER
-    if isinstance(reason, Normal):
-        verdict = Verdict.SUCCESS
-    elif isinstance(reason, Crashed) and key.policy.is_counted(reason.error):
-        verdict = Verdict.FAILURE
-    return HeardEnd(at_s=at_s, visit=visit, verdict=verdict, floor_s=floor_of(reason) or 0.0)
 
 
 def interceptors_of(

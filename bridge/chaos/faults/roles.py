@@ -1,0 +1,52 @@
+"""Which actor is which, as faults and reports call it."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Final
+
+from actors.catalog import CatalogActor
+from actors.kernel.cell import Cell
+from actors.request import RequestActor
+from actors.sse import SseActor
+from supervisor.dynamic import DynamicSupervisor
+from supervisor.gate import GateActor
+from supervisor.static import Supervisor
+
+
+class Role(Enum):
+    """The part that an actor plays in the tree."""
+
+    ROOT = "root"
+    CATALOG = "catalog"
+    CHATS = "chats"
+    GATE = "gate"
+    CHAT = "chat"
+    REQUEST = "request"
+    ATTEMPT = "attempt"
+
+
+# The first class that fits decides; a planted defect is a subclass of what it replaces.
+_BY_CLASS: Final = (
+    (SseActor, Role.ATTEMPT),
+    (RequestActor, Role.REQUEST),
+    (GateActor, Role.GATE),
+    (DynamicSupervisor, Role.CHATS),
+    (CatalogActor, Role.CATALOG),
+)
+
+
+def role_of(cell: Cell) -> Role:
+    """Return the part that the actor in a cell plays."""
+    actor_class: type = cell.actor_class
+    for known, role in _BY_CLASS:
+        if issubclass(actor_class, known):
+            return role
+    assert issubclass(actor_class, Supervisor), "every other actor of the tree is a supervisor"
+    return Role.ROOT if cell.parent is None and not cell.spec.labels else Role.CHAT
+
+
+def visit_of(cell: Cell) -> str:
+    """Return the request that an actor of a chat works for; "" when it is none, or an orphan."""
+    labels = cell.spec.labels or (cell.parent.spec.labels if cell.parent is not None else ())
+    return labels[0] if labels else ""

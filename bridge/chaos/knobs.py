@@ -1,0 +1,189 @@
+"""What a seed decides about a whole run: sizes, bounds, and which faults are on at what rate.
+
+The first option of every knob is the plain one, so that a shrunken run is small, roomy and calm.
+Few kinds of fault at once reach states that all of them together keep hidden; most seeds
+therefore leave most kinds out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, TypeVar
+
+from actors.testing.simloop import SimLoop
+from bridge.chaos.faults.roles import Role
+from bridge.standin.faults import ProviderFault
+
+T = TypeVar("T")
+
+STORM_S: Final = 30.0
+PROVIDER_KINDS_MAX: Final = 6
+
+# Where a crash, and a hang that may last for ever, can be borne. A plumbing actor that hangs for
+# good would need a watchdog, which the tree does not have; it only ever hangs for a while.
+CRASHABLE: Final = (
+    Role.GATE,
+    Role.CHATS,
+    Role.CATALOG,
+    Role.CHAT,
+    Role.REQUEST,
+    Role.ATTEMPT,
+)
+MORTAL: Final = (Role.CHAT, Role.REQUEST, Role.ATTEMPT)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bounds:
+    """Sizes of the system under test: what an admin can set, and the bounds behind that."""
+
+    running_max: int
+    waiting_max: int
+    chats_max: int
+    reads_max: int
+    mailbox_max: int
+    handover_bytes: int
+    handover_pieces: int | None
+    failures_max: int
+    breaker_window_s: float
+    read_timeout_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Load:
+    """How many come, how fast, and how they behave; tuples are what each visit draws from.
+
+    Attributes:
+        arrival_gaps_s: the time since the visit before.
+        stops_s: when the user presses stop; None: only at the end of all patience.
+        reader_pauses_s: between two pieces that are taken.
+        limits: limits on running requests that a visit brings along; 0 keeps the last one.
+    """
+
+    users: int
+    requests: int
+    arrival_gaps_s: tuple[float, ...]
+    stops_s: tuple[float | None, ...]
+    reader_pauses_s: tuple[float, ...]
+    limits: tuple[int, ...]
+    double_submits: float
+    asks_catalog: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rates:
+    """How often each fault strikes where it can; 0 is never.
+
+    `storm` is an actor that crashes on every message for `STORM_S` seconds. `closes_busy` shuts
+    the whole tree down while chats run; the next visit starts another one.
+    """
+
+    provider: float
+    provider_faults: tuple[ProviderFault, ...]
+    garble: float
+    swallow: float
+    codec: float
+    catalog: float
+    crash: float
+    crash_roles: tuple[Role, ...]
+    hang: float
+    hang_roles: tuple[Role, ...]
+    slow: float
+    refuse: float
+    duplicate: float
+    delay: float
+    overtake: float
+    signal_delay: float
+    storm: Role | None
+    closes_busy: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Knobs:
+    """All that is fixed for a run."""
+
+    bounds: Bounds
+    load: Load
+    rates: Rates
+
+
+class Dial:
+    """Asks the loop; every knob has a stream of choices of its own."""
+
+    def __init__(self, loop: SimLoop) -> None:
+        self._loop = loop
+
+    def turn(self, name: str, options: Sequence[T]) -> T:
+        """Return one of the options; the first is the default."""
+        return options[self._loop.choose(len(options), f"knob/{name}")]
+
+    def subset(self, name: str, options: Sequence[T]) -> tuple[T, ...]:
+        """Return some of the options, none by default."""
+        return tuple(each for each in options if self._loop.choose(2, f"knob/{name}"))
+
+
+def draw_knobs(loop: SimLoop, faults: Sequence[ProviderFault]) -> Knobs:
+    """Let the seed turn every knob.
+
+    Args:
+        loop: what is asked.
+        faults: the provider faults that can be played.
+    """
+    dial = Dial(loop)
+    return Knobs(bounds=_bounds(dial), load=_load(dial), rates=_rates(dial, faults))
+
+
+def _bounds(dial: Dial) -> Bounds:
+    return Bounds(
+        running_max=dial.turn("running", (8, 1, 2, 3, 4)),
+        waiting_max=dial.turn("waiting", (1000, 1, 2, 4)),
+        chats_max=dial.turn("chats", (64, 64, 2, 3, 6)),
+        reads_max=dial.turn("reads", (4, 1, 2, 3)),
+        mailbox_max=dial.turn("mailbox", (1000, 1, 2)),
+        handover_bytes=dial.turn("handover-bytes", (256 * 1024, 1, 16, 64)),
+        handover_pieces=dial.turn("handover-pieces", (None, None, 1, 3)),
+        failures_max=dial.turn("failures", (5, 1, 2, 3)),
+        breaker_window_s=dial.turn("breaker-window", (60.0, 5.0, 15.0)),
+        read_timeout_s=dial.turn("read-timeout", (300.0, 30.0, 5.0)),
+    )
+
+
+def _load(dial: Dial) -> Load:
+    return Load(
+        users=dial.turn("users", (1, 2, 3, 4)),
+        requests=dial.turn("requests", (1, 12, 14, 16, 18, 24)),
+        arrival_gaps_s=dial.turn(
+            "arrivals", ((0.0,), (0.0, 0.01, 0.1, 0.5), (0.0, 0.5, 2.0), (0.0, 2.0, 8.0))
+        ),
+        stops_s=dial.turn(
+            "stops", ((None,), (None, None, 0.0, 0.05, 1.0), (None, 0.01, 0.3, 5.0, 30.0))
+        ),
+        reader_pauses_s=dial.turn("readers", ((0.0,), (0.0, 0.01, 0.2), (0.0, 3.0))),
+        limits=dial.turn("limits", ((0,), (0, 0, 1, 2, 8), (0, 3))),
+        double_submits=dial.turn("double-submits", (0.0, 0.2)),
+        asks_catalog=dial.turn("asks-catalog", (False, True)),
+    )
+
+
+def _rates(dial: Dial, faults: Sequence[ProviderFault]) -> Rates:
+    kinds = dial.turn("provider-kinds", range(1, PROVIDER_KINDS_MAX + 1))
+    return Rates(
+        provider=dial.turn("provider", (0.0, 0.15, 0.4, 0.8)),
+        provider_faults=tuple(dial.turn("provider-fault", faults) for _ in range(kinds)),
+        garble=dial.turn("garble", (0.0, 0.7)),
+        swallow=dial.turn("swallow", (0.0, 0.0, 0.3)),
+        codec=dial.turn("codec", (0.0, 0.0, 0.03)),
+        catalog=dial.turn("catalog", (0.0, 0.3, 0.8)),
+        crash=dial.turn("crash", (0.0, 0.0, 0.01, 0.05, 0.25)),
+        crash_roles=dial.subset("crash-role", CRASHABLE),
+        hang=dial.turn("hang", (0.0, 0.0, 0.01, 0.05)),
+        hang_roles=dial.subset("hang-role", CRASHABLE),
+        slow=dial.turn("slow", (0.0, 0.0, 0.1)),
+        refuse=dial.turn("refuse", (0.0, 0.0, 0.1)),
+        duplicate=dial.turn("duplicate", (0.0, 0.0, 0.1)),
+        delay=dial.turn("delay", (0.0, 0.0, 0.1)),
+        overtake=dial.turn("overtake", (0.0, 0.0, 0.1)),
+        signal_delay=dial.turn("signal-delay", (0.0, 0.0, 0.1)),
+        storm=dial.turn("storm", (None,) * 7 + (Role.GATE, Role.CHATS, Role.CATALOG)),
+        closes_busy=dial.turn("closes-busy", (False, False, False, False, True)),
+    )

@@ -1,0 +1,220 @@
+"""The world of a scenario: trees that are started and shut down, their faults, their visitors."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from typing import Final
+
+from actors.kernel.entropy import SeededEntropy
+from actors.kernel.system import StopReport
+from actors.ports import Endpoint, Secret
+from actors.testing.simloop import SimLoop
+from bridge.app import App, Parts, Ports, user_policy
+from bridge.chaos.faults.actor import ActorFaults
+from bridge.chaos.faults.catalog import ScriptedCatalog
+from bridge.chaos.faults.codec import BuggyCodec
+from bridge.chaos.faults.mailbox import MailboxFaults
+from bridge.chaos.faults.provider import PLAYABLE, Part, ScriptedProvider
+from bridge.chaos.gate_watch import watched
+from bridge.chaos.knobs import Bounds, Knobs, draw_knobs
+from bridge.chaos.scenarios.door import Door, Manners
+from bridge.chaos.trace import BreakerTerms, Closing, Trace, Visit
+from bridge.chaos.watching import (
+    Ledger,
+    chats_alive,
+    interceptors_of,
+    live_names,
+    open_books,
+)
+from bridge.config.settings import Settings
+from bridge.openrouter.codec_responses import ResponsesCodec
+
+GRACE_S: Final = 20.0
+
+# A zombie's last breath.
+LEAVING_S: Final = 5.0
+
+FIXED_ACTORS: Final = ("root", "root/catalog", "root/chats", "root/gate")
+
+
+class House:
+    """Starts trees and lets visitors in.
+
+    Args:
+        loop: decides everything that is open.
+        parts: what a tree is made of.
+    """
+
+    def __init__(self, loop: SimLoop, parts: Parts) -> None:
+        self.knobs: Knobs = draw_knobs(loop, PLAYABLE)
+        bounds, rates = self.knobs.bounds, self.knobs.rates
+        self.trace = Trace(_terms(settings_for(bounds, bounds.running_max)))
+        fired = self.trace.fired
+        self._loop = loop
+        self._parts = parts
+        self._provider = ScriptedProvider(
+            loop,
+            rates,
+            read_timeout_s=bounds.read_timeout_s,
+            fired=fired,
+            has_chat=self._has_chat,
+        )
+        self._codec = BuggyCodec(ResponsesCodec(), loop, rates.codec, fired)
+        self._catalog = ScriptedCatalog(loop, rates.catalog, fired)
+        self._actor_faults = ActorFaults(loop, rates, fired)
+        self._mailbox_faults: list[MailboxFaults] = []
+        self._is_healed = False
+        self._visits: dict[str, Visit] = {}
+        self._app: App | None = None
+        self._trees: list[tuple[App, Ledger]] = []
+        self._closing: list[asyncio.Task[StopReport]] = []
+        self.trace.calls = self._provider.calls
+
+    # --- visitors --------------------------------------------------------------------------------
+
+    def visit(
+        self, user: str, part: Part, settings: Settings, manners: Manners
+    ) -> tuple[Visit, Door]:
+        """Return a new visit, and the door to run for it."""
+        name = f"v{len(self._visits)}"
+        content, reasoning = part.answer.told(name)
+        visit = Visit(
+            id=name,
+            user=user,
+            content=content,
+            reasoning=reasoning,
+            credit=max(1, min(settings.reads_in_flight_max, settings.request_mailbox_max)),
+            asked_s=self._loop.time(),
+        )
+        self._visits[name] = visit
+        self.trace.visits.append(visit)
+        self._provider.parts[name] = part
+        return visit, Door(self.enter(), visit, settings, manners, self.trace)
+
+    def heal(self) -> None:
+        """Stop every fault, for trees to come as well."""
+        self._is_healed = True
+        for fault in (self._provider, self._codec, self._catalog, self._actor_faults):
+            fault.is_on = False
+        for faults in self._mailbox_faults:
+            faults.is_on = False
+
+    def _has_chat(self, visit: str) -> bool:
+        return any(visit in chats_alive(app.system) for app, _ in self._trees)
+
+    # --- trees -----------------------------------------------------------------------------------
+
+    def enter(self) -> App:
+        """Return the tree; start another one if it has given up, as the real door does."""
+        if self._app is not None and not self._app.is_alive:
+            self._let_go(self._app)
+        if self._app is None:
+            self._app = self._start()
+        return self._app
+
+    def close_busy(self) -> None:
+        """Shut the tree down if chats run in it."""
+        if self._app is not None and chats_alive(self._app.system):
+            self.trace.fired["tree closed while busy"] += 1
+            self._let_go(self._app)
+
+    def check_nobody_left(self) -> None:
+        """After quiet only the fixed actors live; a tree that gave up has none."""
+        if self._app is not None and self._app.is_alive:
+            names = live_names(self._app.system)
+            if names != FIXED_ACTORS:
+                self.trace.breach("nobody left", f"after quiet there live {', '.join(names)}")
+
+    async def close_all(self) -> None:
+        """Shut every tree down and look at what is left."""
+        if self._app is not None:
+            self._let_go(self._app)
+        reports = await asyncio.gather(*self._closing)
+        await asyncio.sleep(LEAVING_S)
+        for (app, ledger), report in zip(self._trees, reports, strict=True):
+            ledger.close_books(app.system)
+            self.trace.closings.append(
+                Closing(
+                    grace_s=GRACE_S,
+                    elapsed_s=report.elapsed_s,
+                    abandoned=report.abandoned,
+                    live=app.system.live,
+                    zombies=app.system.zombies,
+                )
+            )
+        this = asyncio.current_task()
+        for task in self._loop.tasks():
+            if not task.done() and task is not this:
+                self.trace.breach("nobody left", f"the task {task.get_name()} is still running")
+
+    def _start(self) -> App:
+        rates, bounds = self.knobs.rates, self.knobs.bounds
+        number = len(self._trees)
+        ledger = Ledger(self.trace, self._visits, bounds.chats_max)
+        mailbox = MailboxFaults(self._loop, rates, self.trace.fired, ledger.doubled)
+        mailbox.is_on = not self._is_healed
+        self._mailbox_faults.append(mailbox)
+        ports = Ports(
+            provider=self._provider,
+            codec=self._codec,
+            catalog_source=self._catalog,
+            close=lambda: None,
+        )
+        app = App(
+            ports,
+            name=f"sim{number}",
+            entropy=SeededEntropy(f"{self._loop.choices.seed}/tree{number}"),
+            interceptors=interceptors_of(ledger, (self._actor_faults, mailbox), self.trace),
+            parts=replace(
+                self._parts,
+                gate=watched(self._parts.gate, ledger, self._actor_faults.starting_gate),
+                chats_max=bounds.chats_max,
+                waiting_max=bounds.waiting_max,
+            ),
+        )
+        open_books(ledger, app.system)
+        self._trees.append((app, ledger))
+        return app
+
+    def _let_go(self, app: App) -> None:
+        self._app = None
+        self._closing.append(self._loop.create_task(app.close(GRACE_S)))
+
+
+def settings_for(bounds: Bounds, running_max: int) -> Settings:
+    """Return the valves of a run, with the limit of the moment."""
+    return Settings(
+        endpoint=Endpoint(
+            base_url="https://sim.invalid/api/v1",
+            api_key=Secret("sk-sim"),
+            read_timeout_s=bounds.read_timeout_s,
+        ),
+        key_problem=None,
+        base_url_problem=None,
+        valve_problems=(),
+        models_wanted=(),
+        catalog_refresh_s=60.0,
+        requests_max=running_max,
+        breaker_failures_max=bounds.failures_max,
+        breaker_window_s=bounds.breaker_window_s,
+        breaker_history_max=bounds.failures_max,
+        reads_in_flight_max=bounds.reads_max,
+        request_mailbox_max=bounds.mailbox_max,
+        backlog_warn_size=1000,
+        handover_lines_max=bounds.handover_pieces,
+        handover_bytes_max=bounds.handover_bytes,
+        slow_reader_after_s=None,
+        log_level="INFO",
+        shutdown_grace_s=GRACE_S,
+    )
+
+
+def _terms(settings: Settings) -> BreakerTerms:
+    policy = user_policy(settings.breaker_failures_max, settings.breaker_window_s)
+    return BreakerTerms(
+        failures_max=settings.breaker_failures_max,
+        window_s=settings.breaker_window_s,
+        hold_s=policy.hold_s,
+        floor_max_s=policy.backoff.floor_max_s,
+    )

@@ -1,0 +1,230 @@
+"""Ten defects that a campaign has to find: broken parts, put where the sound ones belong."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from actors.kernel.child_spec import ChildSpec
+from actors.kernel.ref import ActorRef
+from actors.kernel.signals import (
+    KILLED,
+    NORMAL,
+    ChildExited,
+    Crashed,
+    ExitReason,
+    Shutdown,
+    Terminated,
+)
+from actors.ports import (
+    Cancelled,
+    Codec,
+    Endpoint,
+    EventSink,
+    Provider,
+    ProviderCall,
+    ProviderError,
+)
+from actors.request import AttemptOver, ChatSetup, RequestActor, RequestMessage, RoomMade
+from actors.sse import AttemptBroken, GrantCredit, SseActor, SseMessage, StreamAdvanced
+from actors.values import ChatRequest
+from bridge.app import Parts
+from supervisor.gate import GateActor, GateMessage
+from supervisor.static import Supervisor, SupervisorMessage
+from supervisor.strategy import AutoShutdown
+
+
+class LostRestart(Supervisor):
+    """Forgets a child that fails within a second of another one: nobody starts it again."""
+
+    last_exit_s = -math.inf
+
+    def receive(self, message: SupervisorMessage) -> None:
+        if isinstance(message, ChildExited) and message.is_waiting:
+            now_s = self.system.clock.now_s()
+            is_close, self.last_exit_s = now_s - self.last_exit_s < 1.0, now_s
+            if is_close:
+                return
+        super().receive(message)
+
+
+class DoubleTerminal(RequestActor):
+    """Says at its end that it was stopped, whatever it has said before."""
+
+    def __init__(
+        self, request: ChatRequest, endpoint: Endpoint, setup: ChatSetup, sink: EventSink
+    ) -> None:
+        super().__init__(request, endpoint, setup, sink)
+        self.told = sink
+
+    def on_stop(self) -> None:
+        super().on_stop()
+        self.told.finish(Cancelled())
+
+
+class PermitLeak(GateActor):
+    """Keeps the permit of a chat that was killed."""
+
+    def receive(self, message: GateMessage) -> None:
+        if isinstance(message, Terminated) and message.reason == KILLED:
+            return
+        super().receive(message)
+
+
+class ReorderedDelta(RequestActor):
+    """Lets a read wait while the sink is full, and shows the next one first."""
+
+    kept_back: StreamAdvanced | None = None
+    reads = 0
+
+    def receive(self, message: RequestMessage) -> None:
+        if isinstance(message, StreamAdvanced) and self.kept_back is None:
+            self.reads += 1
+            if self.reads == 3:
+                self.kept_back = message
+                self.start_timer("late", RoomMade(), 0.05)
+                return
+        super().receive(message)
+        if self.kept_back is not None and isinstance(message, StreamAdvanced | RoomMade):
+            late, self.kept_back = self.kept_back, None
+            super().receive(late)
+
+
+@dataclass
+class Muted:
+    """Passes on to the request everything but the news that the stream broke."""
+
+    listener: ActorRef[Any]
+    was_broken: ProviderError | None = None
+
+    def offer(self, message: StreamAdvanced | AttemptBroken) -> bool:
+        if isinstance(message, AttemptBroken):
+            self.was_broken = message.error
+            return True
+        return self.listener.offer(message)
+
+
+class RetryAfterOutput(SseActor):
+    """Tries again although something was shown."""
+
+    def __init__(
+        self,
+        provider: Provider,
+        codec: Codec,
+        call: ProviderCall,
+        listener: ActorRef[StreamAdvanced | AttemptBroken],
+        credit: int,
+    ) -> None:
+        self.muted = Muted(listener)
+        super().__init__(provider, codec, call, self.muted, credit)  # type: ignore[arg-type]
+
+    def refuse_restarts(self) -> None:
+        """Do nothing about it."""
+
+    def exit(self, reason: ExitReason = NORMAL) -> None:
+        broken = self.muted.was_broken
+        super().exit(reason if broken is None else Crashed(broken))
+
+
+class StopBehindMail(RequestActor):
+    """Puts a stop at the end of its queue, where a message would go."""
+
+    handles_shutdown = True
+
+    def receive(self, message: RequestMessage | Shutdown) -> None:
+        if isinstance(message, Shutdown):
+            self.actor_ref.tell(AttemptOver(reason=NORMAL))
+        else:
+            super().receive(message)
+
+
+class NeverOpens(GateActor):
+    """Takes every failure for something that says nothing."""
+
+    def receive(self, message: GateMessage) -> None:
+        if isinstance(message, Terminated) and isinstance(message.reason, Crashed):
+            message = Terminated(message.ref, KILLED)
+        super().receive(message)
+
+
+class LeakedActor(Supervisor):
+    """Goes on when the request of its chat has ended."""
+
+    def __init__(
+        self, children: Sequence[ChildSpec[Any]] = (), *, auto_shutdown: AutoShutdown
+    ) -> None:
+        super().__init__(children, auto_shutdown=AutoShutdown.NEVER)
+
+
+class CreditTwice(SseActor):
+    """Counts every grant double."""
+
+    async def receive(self, message: SseMessage) -> None:
+        if isinstance(message, GrantCredit):
+            message = GrantCredit(attempt=message.attempt, reads=2 * message.reads)
+        await super().receive(message)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Defect:
+    """A tree with one broken part, and the promises that this may break."""
+
+    name: str
+    parts: Parts
+    breaks: frozenset[str]
+
+
+DEFECTS = (
+    Defect(
+        name="a restart is lost",
+        parts=Parts(root=LostRestart),
+        breaks=frozenset({"recovery", "nobody left"}),
+    ),
+    Defect(
+        name="an answer ends twice",
+        parts=Parts(request=DoubleTerminal),
+        breaks=frozenset({"one end"}),
+    ),
+    Defect(
+        name="a permit leaks",
+        parts=Parts(gate=PermitLeak),
+        breaks=frozenset({"recovery"}),
+    ),
+    Defect(
+        name="an ask has no deadline",
+        parts=Parts(admission_wait_max_s=math.inf),
+        breaks=frozenset({"asks"}),
+    ),
+    Defect(
+        name="a delta is out of order",
+        parts=Parts(request=ReorderedDelta),
+        breaks=frozenset({"text"}),
+    ),
+    Defect(
+        name="an answer is asked for again after its first words",
+        parts=Parts(attempt=RetryAfterOutput),
+        breaks=frozenset({"no retry after output"}),
+    ),
+    Defect(
+        name="a stop waits behind the mail",
+        parts=Parts(request=StopBehindMail),
+        breaks=frozenset({"stop first"}),
+    ),
+    Defect(
+        name="a breaker never opens",
+        parts=Parts(gate=NeverOpens),
+        breaks=frozenset({"breaker"}),
+    ),
+    Defect(
+        name="an actor is left over",
+        parts=Parts(chat=LeakedActor),
+        breaks=frozenset({"nobody left", "one end", "recovery"}),
+    ),
+    Defect(
+        name="credit is granted twice",
+        parts=Parts(attempt=CreditTwice),
+        breaks=frozenset({"bounded"}),
+    ),
+)
