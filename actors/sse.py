@@ -16,8 +16,10 @@ supervisor decides. A bug is not caught.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TypeAlias, assert_never
+
+from msgspec import Struct
 
 from actors.conversation import has_output
 from actors.kernel.actor import LoopActor
@@ -43,20 +45,22 @@ class OpenStream:
     """Send the request and read."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GrantCredit:
+class GrantCredit(Struct, frozen=True, kw_only=True, gc=False):
     """So many more reads may be sent. Void for another attempt, which has a credit of its own."""
 
     attempt: int
     reads: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StreamAdvanced:
+class StreamAdvanced(Struct, frozen=True, kw_only=True):
     """What one socket read said. `attempt` counts from 1."""
 
     attempt: int
-    events: Sequence[StreamEvent] = field(repr=False)
+    events: Sequence[StreamEvent]
+
+    def __repr__(self) -> str:
+        # The answer itself is nobody else's business.
+        return f"StreamAdvanced(attempt={self.attempt}, {len(self.events)} events)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

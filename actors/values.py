@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import TypeAlias
 
+from msgspec import Struct
+
 
 class Role(Enum):
     """Who speaks in a turn of the history."""
@@ -79,10 +81,10 @@ class ChatRequest:
 #
 # Events of one socket read are joined by kind and place: one `TextAdvanced` may stand for many
 # deltas on the wire. `output_index` keys the item (wire fact: items overlap, ids are made up).
+# What is made for every read is a `Struct`: as frozen as a dataclass, at a fifth of the cost.
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TextAdvanced:
+class TextAdvanced(Struct, frozen=True, kw_only=True, gc=False):
     """Visible answer text was appended to an item."""
 
     output_index: int
@@ -106,8 +108,7 @@ class ReasoningKind(Enum):
     SUMMARY = "summary"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReasoningAdvanced:
+class ReasoningAdvanced(Struct, frozen=True, kw_only=True, gc=False):
     """Thinking was appended. `part_index` is the content or the summary index."""
 
     output_index: int
@@ -126,8 +127,7 @@ class ReasoningStated:
     text: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RefusalAdvanced:
+class RefusalAdvanced(Struct, frozen=True, kw_only=True, gc=False):
     """The model's refusal was appended."""
 
     output_index: int

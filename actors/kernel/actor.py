@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Awaitable, Callable, Hashable
+from threading import get_ident
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, NoReturn, ParamSpec, TypeVar
 
 import pykka
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 M = TypeVar("M")
 T = TypeVar("T")
+P = ParamSpec("P")
 
 # How many pipes one actor may have under way.
 PIPES_MAX = 1000
@@ -107,8 +109,7 @@ class Actor(pykka.Actor, Generic[M]):
 
     def exit(self, reason: ExitReason = NORMAL) -> None:
         """End after this handler; queued mail is refused. `stop()` would handle it first."""
-        cell = self._cell
-        self._carry_out(lambda: cell.exit(reason))
+        self._carry_out(self._cell.exit, reason)
 
     def stop(self) -> None:
         """End once the queued mail is handled (Pykka's stop); harmless when repeated."""
@@ -118,13 +119,16 @@ class Actor(pykka.Actor, Generic[M]):
         """Turn temporary: whatever happens from here on, there is no next life."""
         self._cell.restart_wish = Restart.TEMPORARY
 
-    def _carry_out(self, act: Callable[[], object]) -> None:
+    def _carry_out(self, act: Callable[P, object], *args: P.args, **kwargs: P.kwargs) -> None:
         """Act on the cell: on the loop, and only while this is its life.
 
         A handler that was left behind as a zombie must not touch the life after it.
         """
         cell = self._cell
-        cell.system.on_loop(lambda: act() if cell.behaviour is self else None)
+        if get_ident() != cell.system.thread_id:
+            cell.system.call_soon_threadsafe(lambda: self._carry_out(act, *args, **kwargs))
+        elif cell.behaviour is self:
+            act(*args, **kwargs)
 
     # --- answering -------------------------------------------------------------------------------
 
@@ -151,23 +155,19 @@ class Actor(pykka.Actor, Generic[M]):
 
         Monitoring again changes nothing. The watch outlives a restart of this actor.
         """
-        cell = self._cell
-        self._carry_out(lambda: cell.monitor(ref.cell))
+        self._carry_out(self._cell.monitor, ref.cell)
 
     def demonitor(self, ref: ActorRef[Any]) -> None:
         """Stop watching `ref`."""
-        cell = self._cell
-        self._carry_out(lambda: cell.demonitor(ref.cell))
+        self._carry_out(self._cell.demonitor, ref.cell)
 
     def link(self, ref: ActorRef[Any]) -> None:
         """Tie two lives: when one ends abnormally, so does the other (OTP links)."""
-        cell = self._cell
-        self._carry_out(lambda: cell.link(ref.cell))
+        self._carry_out(self._cell.link, ref.cell)
 
     def unlink(self, ref: ActorRef[Any]) -> None:
         """Untie the two lives."""
-        cell = self._cell
-        self._carry_out(lambda: cell.unlink(ref.cell))
+        self._carry_out(self._cell.unlink, ref.cell)
 
     # --- time ------------------------------------------------------------------------------------
 
@@ -176,13 +176,11 @@ class Actor(pykka.Actor, Generic[M]):
 
         Timers end with the life that started them.
         """
-        cell = self._cell
-        self._carry_out(lambda: cell.start_timer(key, message, after_s))
+        self._carry_out(self._cell.start_timer, key, message, after_s)
 
     def cancel_timer(self, key: Hashable) -> None:
         """Call a timer off, even one that has fired and waits; harmless when there is none."""
-        cell = self._cell
-        self._carry_out(lambda: cell.cancel_timer(key))
+        self._carry_out(self._cell.cancel_timer, key)
 
     def set_receive_timeout(self, after_s: float | None, message: M | None = None) -> None:
         """Receive `message` after `after_s` seconds without mail, and again after as many more.
@@ -192,8 +190,7 @@ class Actor(pykka.Actor, Generic[M]):
         end of this life.
         """
         assert after_s is None or after_s > 0, "a silence has a length"
-        cell = self._cell
-        self._carry_out(lambda: cell.set_receive_timeout(after_s, message))
+        self._carry_out(self._cell.set_receive_timeout, after_s, message)
 
     # --- work that takes long --------------------------------------------------------------------
 
@@ -250,8 +247,7 @@ class Actor(pykka.Actor, Generic[M]):
 
     def unstash_all(self) -> None:
         """Put everything that was stashed before the mail that waits, in its old order."""
-        cell = self._cell
-        self._carry_out(cell.unstash)
+        self._carry_out(self._cell.unstash)
 
     # --- Pykka -----------------------------------------------------------------------------------
 
