@@ -34,6 +34,9 @@ class PartKind(IntEnum):
     REFUSAL = auto()
 
 
+# Bound once: in Python 3.11 a look at a member of an enum costs as much as a call.
+_TEXT, _REASONING, _SUMMARY, _REFUSAL = PartKind
+
 # Items overlap and their ids are made up, so the place in the output is what names a part.
 PartKey: TypeAlias = tuple[PartKind, int, int]
 
@@ -99,8 +102,8 @@ def advance(
 def has_output(events: Sequence[StreamEvent]) -> bool:
     """Say whether any of these events shows something to the reader."""
     return any(
-        isinstance(event, TextAdvanced | ReasoningAdvanced | RefusalAdvanced)
-        or (isinstance(event, TextStated | ReasoningStated | RefusalStated) and event.text != "")
+        isinstance(event, (TextAdvanced, ReasoningAdvanced, RefusalAdvanced))
+        or (isinstance(event, (TextStated, ReasoningStated, RefusalStated)) and event.text != "")
         for event in events
     )
 
@@ -108,13 +111,13 @@ def has_output(events: Sequence[StreamEvent]) -> bool:
 def _key_of(event: Shown) -> PartKey:
     match event:
         case TextAdvanced():
-            return (PartKind.TEXT, event.output_index, event.content_index)
+            return (_TEXT, event.output_index, event.content_index)
         case RefusalAdvanced(output_index=item, content_index=part):
-            return (PartKind.REFUSAL, item, part)
+            return (_REFUSAL, item, part)
         case ReasoningAdvanced(output_index=item, part_index=part, kind=ReasoningKind.RAW):
-            return (PartKind.REASONING, item, part)
+            return (_REASONING, item, part)
         case ReasoningAdvanced(output_index=item, part_index=part):
-            return (PartKind.SUMMARY, item, part)
+            return (_SUMMARY, item, part)
 
 
 def _advance_of(event: TextStated | ReasoningStated | RefusalStated) -> Shown:

@@ -43,7 +43,17 @@ from actors.kernel.signals import (
     Shutdown,
 )
 from supervisor.errors import ChildFailed, RestartLimitReached
-from supervisor.kept import Again, Budget, BudgetSpent, Kept, Stand, is_counted
+from supervisor.kept import (
+    DOWN,
+    STARTING,
+    STOPPING,
+    UP,
+    Again,
+    Budget,
+    BudgetSpent,
+    Kept,
+    is_counted,
+)
 from supervisor.static import DEFAULT_INTENSITY
 
 DynamicMessage: TypeAlias = (
@@ -84,7 +94,7 @@ class DynamicSupervisor(ParentActor[DynamicMessage]):
                 self._on_exited(message)
             case ChildStarted(ref=ref):
                 kept = self._kept.get(ref)
-                if kept is not None and kept.stand is Stand.STARTING and self.is_ready(ref):
+                if kept is not None and kept.stand is STARTING and self.is_ready(ref):
                     self._is_up(kept)
             case StopChild(ref=ref):
                 if (kept := self._kept.get(ref)) is not None:
@@ -123,14 +133,14 @@ class DynamicSupervisor(ParentActor[DynamicMessage]):
         kept = self._kept.get(exited.ref)
         if kept is None:
             return
-        was_asked = kept.stand is Stand.STOPPING
+        was_asked = kept.stand is STOPPING
         if exited.escalates and self._ending is None:
             self._close(exited.ref, exited.reason)
             self._end_with(Crashed(ChildFailed(kept.name)))
         elif not exited.is_waiting or was_asked or self._ending is not None:
             self._close(exited.ref, exited.reason)
         else:
-            kept.stand = Stand.DOWN
+            kept.stand = DOWN
             self._failed(kept, exited.ref, exited.reason)
         self._check_end()
 
@@ -157,7 +167,7 @@ class DynamicSupervisor(ParentActor[DynamicMessage]):
 
     def _restart(self, ref: ActorRef[Any]) -> None:
         kept = self._kept.get(ref)
-        if kept is None or kept.stand is not Stand.DOWN or self._ending is not None:
+        if kept is None or kept.stand is not DOWN or self._ending is not None:
             return
         try:
             self.restart_child(ref)
@@ -169,17 +179,17 @@ class DynamicSupervisor(ParentActor[DynamicMessage]):
 
     def _is_starting(self, kept: Kept) -> None:
         assert kept.ref is not None, "every child on demand was started"
-        kept.stand = Stand.STARTING
+        kept.stand = STARTING
         if self.is_ready(kept.ref):
             self._is_up(kept)
 
     def _is_up(self, kept: Kept) -> None:
-        kept.stand, kept.up_since_s = Stand.UP, self._now_s()
+        kept.stand, kept.up_since_s = UP, self._now_s()
 
     def _stop_child(self, kept: Kept, deadline_s: float) -> None:
         assert kept.ref is not None, "every child on demand was started"
-        was_down = kept.stand is Stand.DOWN
-        kept.stand = Stand.STOPPING
+        was_down = kept.stand is DOWN
+        kept.stand = STOPPING
         if was_down:
             self._close(kept.ref, STOPPED)
         elif self.is_alive(kept.ref):

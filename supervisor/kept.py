@@ -26,6 +26,10 @@ class Stand(Enum):
     HELD = "held"
 
 
+# Bound once: in Python 3.11 a look at a member of an enum costs as much as a call.
+STARTING, UP, TO_STOP, STOPPING, DOWN, HELD = Stand
+
+
 @dataclass(frozen=True, slots=True)
 class Again:
     """Start it again in `delay_s` seconds."""
@@ -81,7 +85,7 @@ class Kept:
     def __init__(self, spec: ChildSpec[Any]) -> None:
         self.spec = spec
         self.ref: ActorRef[Any] | None = None
-        self.stand = Stand.DOWN
+        self.stand = DOWN
         self.due_s = 0.0
         # When this life became ready; None as long as, or since, it is not.
         self.up_since_s: float | None = None

@@ -48,7 +48,20 @@ from actors.kernel.signals import (
 )
 from supervisor.breaker import Closed, HalfOpen, Open, succeeded
 from supervisor.errors import ChildFailed, RestartLimitReached, SupervisionError
-from supervisor.kept import Again, Budget, BudgetSpent, Kept, Stand, floor_of, is_counted
+from supervisor.kept import (
+    DOWN,
+    HELD,
+    STARTING,
+    STOPPING,
+    TO_STOP,
+    UP,
+    Again,
+    Budget,
+    BudgetSpent,
+    Kept,
+    floor_of,
+    is_counted,
+)
 from supervisor.strategy import AutoShutdown, Strategy, concerned, ends_supervisor
 
 SupervisorMessage: TypeAlias = (
@@ -131,7 +144,7 @@ class Supervisor(ParentActor[SupervisorMessage]):
             case StopChild(ref=ref):
                 self._on_stop_child(ref)
             case ListChildren(reply_to=reply_to):
-                live = (k.ref for k in self._kept if k.stand is Stand.UP and k.ref is not None)
+                live = (k.ref for k in self._kept if k.stand is UP and k.ref is not None)
                 self.answer(reply_to, Children(refs=tuple(live)))
             case RestartDue(ref=ref):
                 self._on_due(ref)
@@ -141,7 +154,7 @@ class Supervisor(ParentActor[SupervisorMessage]):
     def _on_started(self, ref: ActorRef[Any]) -> None:
         kept = self._find(ref)
         # Still ready: word of an earlier life may have been held up on its way.
-        if kept is not None and kept.stand is Stand.STARTING and self.is_ready(ref):
+        if kept is not None and kept.stand is STARTING and self.is_ready(ref):
             self._is_up(kept)
             self._reconcile()
 
@@ -149,19 +162,19 @@ class Supervisor(ParentActor[SupervisorMessage]):
         kept = self._find(exited.ref)
         if kept is None:
             return
-        failed_start = self._is_booting and kept.stand is Stand.STARTING
+        failed_start = self._is_booting and kept.stand is STARTING
         comes_back = kept.comes_back and exited.is_waiting
-        if self._ending is not None or (kept.stand is Stand.STOPPING and not comes_back):
+        if self._ending is not None or (kept.stand is STOPPING and not comes_back):
             self._close(kept, exited.reason)
         elif failed_start or exited.escalates:
             self._fail(kept, exited.reason, ChildFailed(kept.name))
         elif not exited.is_waiting:
             self._forget(kept, exited.reason)
-        elif kept.stand in (Stand.STOPPING, Stand.TO_STOP):
+        elif kept.stand in (STOPPING, TO_STOP):
             # It was stopped for a sibling's sake, or ended before its turn: back with the others.
-            kept.stand = Stand.DOWN
-        elif kept.stand is not Stand.HELD:  # What is held stays so until its probe.
-            kept.stand = Stand.DOWN
+            kept.stand = DOWN
+        elif kept.stand is not HELD:  # What is held stays so until its probe.
+            kept.stand = DOWN
             self._failed(kept, exited.reason)
         self._reconcile()
 
@@ -193,7 +206,7 @@ class Supervisor(ParentActor[SupervisorMessage]):
 
     def _on_due(self, ref: ActorRef[Any]) -> None:
         kept = self._find(ref)
-        if kept is not None and kept.stand is Stand.HELD:
+        if kept is not None and kept.stand is HELD:
             self._probe(kept)
         self._reconcile()
 
@@ -202,7 +215,7 @@ class Supervisor(ParentActor[SupervisorMessage]):
     def _on_faltered(self, ref: ActorRef[Any], error: BaseException) -> None:
         """A child survived an error: its policy may hold it all the same."""
         kept = self._find(ref)
-        if kept is None or kept.stand is not Stand.UP or kept.spec.policy.then is not Then.HOLD:
+        if kept is None or kept.stand is not UP or kept.spec.policy.then is not Then.HOLD:
             return
         if not kept.spec.policy.is_counted(error):
             return
@@ -222,7 +235,7 @@ class Supervisor(ParentActor[SupervisorMessage]):
     def _hold(self, kept: Kept, until_s: float) -> None:
         assert kept.ref is not None, "only a child that was started can be held"
         kept.breaker = Open(until_s)
-        kept.stand = Stand.HELD
+        kept.stand = HELD
         self.hold_child(kept.ref, until_s)
         self._remind(kept, until_s)
 
@@ -231,9 +244,9 @@ class Supervisor(ParentActor[SupervisorMessage]):
         kept.breaker = HalfOpen(is_probing=False)
         if self.is_alive(kept.ref):
             self.begin_probing(kept.ref)
-            kept.stand = Stand.UP
+            kept.stand = UP
         else:
-            kept.stand, kept.due_s = Stand.DOWN, self._now_s()
+            kept.stand, kept.due_s = DOWN, self._now_s()
 
     def _renew_held(self, kept: Kept) -> None:
         """A held child that lives on must not keep its state past the others' restart."""
@@ -256,9 +269,9 @@ class Supervisor(ParentActor[SupervisorMessage]):
     def _restart_later(self, kept: Kept, due_s: float) -> None:
         """Stop the siblings concerned; all of them start again, in order, when it is due."""
         for other in concerned(self._strategy, self._kept, kept):
-            if other.stand in (Stand.UP, Stand.STARTING):
-                other.stand, other.comes_back = Stand.TO_STOP, True
-            elif other.stand is Stand.HELD:
+            if other.stand in (UP, STARTING):
+                other.stand, other.comes_back = TO_STOP, True
+            elif other.stand is HELD:
                 self._renew_held(other)
             other.due_s = max(other.due_s, due_s)
         if due_s > self._now_s():
@@ -314,12 +327,12 @@ class Supervisor(ParentActor[SupervisorMessage]):
             self._stop_all()
             return
         if self._lives_hang_together and any(
-            kept.stand in (Stand.STOPPING, Stand.TO_STOP) for kept in self._kept
+            kept.stand in (STOPPING, TO_STOP) for kept in self._kept
         ):
             self._stop_next()
             return
         self._start_due()
-        if self._is_booting and all(kept.stand is Stand.UP for kept in self._kept):
+        if self._is_booting and all(kept.stand is UP for kept in self._kept):
             self._is_booting = False
             self.become_ready()
 
@@ -332,19 +345,17 @@ class Supervisor(ParentActor[SupervisorMessage]):
 
     def _stop_next(self) -> None:
         """Stop the last of those that are to stop, unless one is stopping already."""
-        if all(kept.stand is not Stand.STOPPING for kept in self._kept):
-            self._stop_child([kept for kept in self._kept if kept.stand is Stand.TO_STOP][-1])
+        if all(kept.stand is not STOPPING for kept in self._kept):
+            self._stop_child([kept for kept in self._kept if kept.stand is TO_STOP][-1])
 
     def _stop_child(self, kept: Kept) -> bool:
         """Shut a child down, once. True: wait for its `ChildExited`; False: it is gone."""
-        if kept.stand is Stand.STOPPING:
+        if kept.stand is STOPPING:
             return True
-        if kept.ref is None or (
-            kept.stand in (Stand.DOWN, Stand.HELD) and not self.is_alive(kept.ref)
-        ):
+        if kept.ref is None or (kept.stand in (DOWN, HELD) and not self.is_alive(kept.ref)):
             self._close(kept, STOPPED)
             return False
-        kept.stand = Stand.STOPPING
+        kept.stand = STOPPING
         if not self.is_alive(kept.ref):
             # It ended by itself just now: its `ChildExited` is on the way.
             return True
@@ -360,9 +371,9 @@ class Supervisor(ParentActor[SupervisorMessage]):
         """Start what is down and due, in order; in a strategy of order, wait for each ack."""
         in_order = self._is_booting or self._lives_hang_together
         for kept in tuple(self._kept):
-            if kept.stand is Stand.STARTING and in_order:
+            if kept.stand is STARTING and in_order:
                 return
-            if kept.stand is not Stand.DOWN:
+            if kept.stand is not DOWN:
                 continue
             if kept.due_s > self._now_s():
                 if in_order:
@@ -393,7 +404,7 @@ class Supervisor(ParentActor[SupervisorMessage]):
             kept.restarts += 1
             is_probe = isinstance(kept.breaker, HalfOpen)
             self.restart_child(kept.ref, as_probe=is_probe)
-        kept.stand = Stand.STARTING
+        kept.stand = STARTING
         kept.comes_back = False
         if not self.is_ready(kept.ref):
             return False
@@ -401,7 +412,7 @@ class Supervisor(ParentActor[SupervisorMessage]):
         return True
 
     def _is_up(self, kept: Kept) -> None:
-        kept.stand = Stand.UP
+        kept.stand = UP
         kept.up_since_s = self._now_s()
 
     # --- small things ----------------------------------------------------------------------------

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from actors.kernel.callbacks import call_listener
 from actors.kernel.child_spec import ChildSpec
-from actors.kernel.lanes import Lanes, Phase
+from actors.kernel.lanes import CLOSED, Lanes
 from actors.kernel.ref import ActorRef
 from actors.kernel.signals import (
     KILLED,
@@ -47,7 +47,7 @@ class Bonds(Lanes):
 
     def watch(self, key: object, notify: Callable[[Terminated], object]) -> None:
         """Call `notify` once when this cell has ended for good; at once if it has."""
-        if self.phase is Phase.CLOSED:
+        if self.phase is CLOSED:
             notify(Terminated(self.ref, NO_PROC))
         elif self._watchers is None:
             self._watchers = {key: notify}

@@ -23,7 +23,7 @@ from actors.kernel.dead_letter import Loss
 from actors.kernel.envelope import Envelope, SignalEnvelope
 from actors.kernel.errors import MessagePoisoned, SpawnFailed
 from actors.kernel.interceptor import Delay, Drop, Duplicate, Overtake
-from actors.kernel.lanes import Phase, current
+from actors.kernel.lanes import CLOSED, ENDING, RUNNING, STARTING, WAITING, current
 from actors.kernel.ref import ActorRef
 from actors.kernel.signals import (
     KILLED,
@@ -57,8 +57,10 @@ KILL_GRACE_S = 1.0
 
 PYKKA_MESSAGES = frozenset({ProxyCall, ProxyGetAttr, ProxySetAttr, _ActorStop})
 
+_PERMANENT, _TRANSIENT, _TEMPORARY = Restart
+
 # The phases in which a life is under way.
-ALIVE = (Phase.STARTING, Phase.RUNNING, Phase.ENDING)
+ALIVE = (STARTING, RUNNING, ENDING)
 
 
 class Cell(Bonds):
@@ -193,7 +195,7 @@ class Cell(Bonds):
         """
         self.life += 1
         self.generation += 1
-        self.phase = Phase.STARTING
+        self.phase = STARTING
         self.is_ready = False
         self.keeps_place = False
         self._pending_exit = None
@@ -223,9 +225,9 @@ class Cell(Bonds):
             raise
 
     def _has_started(self, *, is_ready: bool = True) -> None:
-        if self.phase is not Phase.STARTING:
+        if self.phase is not STARTING:
             return  # It was killed by its own on_start.
-        self.phase = Phase.RUNNING
+        self.phase = RUNNING
         self.is_ready = is_ready
         if self._pending_exit is not None:
             self.end(self._pending_exit)
@@ -234,7 +236,7 @@ class Cell(Bonds):
 
     def become_ready(self) -> None:
         """Take messages from here on, and tell the parent that the start is complete."""
-        if not self.is_ready and self.phase is Phase.RUNNING:
+        if not self.is_ready and self.phase is RUNNING:
             self.is_ready = True
             self._call_off_start_limit()
             if self.parent is not None:
@@ -312,7 +314,7 @@ class Cell(Bonds):
                 self.end(self._pending_exit)
             return
         if directive is Directive.STOP:
-            self.restart_wish = Restart.TEMPORARY
+            self.restart_wish = _TEMPORARY
         self._is_escalating = directive is Directive.ESCALATE
         if envelope is not None:
             self._poison(envelope, error)
@@ -347,7 +349,7 @@ class Cell(Bonds):
         """The message in hand at a crash: again for the next life, or quarantined."""
         envelope.crashes += 1
         envelope.is_deferred = False
-        will_live = self.restart_wish is not Restart.TEMPORARY and self.parent is not None
+        will_live = self.restart_wish is not _TEMPORARY and self.parent is not None
         if will_live and envelope.crashes <= self.spec.redeliveries_max:
             self.requeue([envelope])
             return
@@ -391,9 +393,9 @@ class Cell(Bonds):
 
     def end(self, reason: ExitReason) -> None:
         """End this life with the hooks that belong to the reason; then the parent's word."""
-        if self.phase is not Phase.RUNNING:
+        if self.phase is not RUNNING:
             return
-        self.phase = Phase.ENDING
+        self.phase = ENDING
         self._finish(self._run_hooks(reason))
 
     def _run_hooks(self, reason: ExitReason) -> ExitReason:
@@ -429,7 +431,7 @@ class Cell(Bonds):
         self.system.life_ended(self, reason)
         parent = self.parent
         if parent is not None and not parent.is_closed and self._is_wanted_again(reason):
-            self.phase = Phase.WAITING
+            self.phase = WAITING
             # A stop that waits for its turn goes on keeping new mail out.
             self.is_sealed = bool(self.queue) and type(self.queue[-1].message) is _ActorStop
             parent.signal(ChildExited(self.ref, reason, True, self._is_escalating))
@@ -437,11 +439,11 @@ class Cell(Bonds):
         self.close(reason)
 
     def _is_wanted_again(self, reason: ExitReason) -> bool:
-        if self.restart_wish is Restart.PERMANENT:
+        if self.restart_wish is _PERMANENT:
             return True
-        if self.keeps_place and self.restart_wish is Restart.TRANSIENT:
+        if self.keeps_place and self.restart_wish is _TRANSIENT:
             return True
-        return self.restart_wish is Restart.TRANSIENT and is_abnormal(reason)
+        return self.restart_wish is _TRANSIENT and is_abnormal(reason)
 
     def _let_go(self) -> None:
         """Free what the behaviour holds, and everything that is tied to its life."""
@@ -484,10 +486,10 @@ class Cell(Bonds):
 
     def close(self, reason: ExitReason) -> None:
         """End for good: refuse the mail, tell watchers, links and the parent, once each."""
-        if self.phase is Phase.CLOSED:
+        if self.phase is CLOSED:
             return
-        was_waiting = self.phase is Phase.WAITING
-        self.phase = Phase.CLOSED
+        was_waiting = self.phase is WAITING
+        self.phase = CLOSED
         self.is_sealed = True
         self._held_until_s = None
         if self._kill_timer is not None:
@@ -550,15 +552,15 @@ class Cell(Bonds):
     def exit(self, reason: ExitReason = NORMAL) -> None:
         """End after the handler under way; called by the actor itself."""
         self._pending_exit = reason
-        if not self.is_executing and self.phase is Phase.RUNNING:
+        if not self.is_executing and self.phase is RUNNING:
             self.end(reason)
 
     def shut_down(self, deadline_s: float) -> None:
         """Send `Shutdown`, and kill at the deadline what has not ended by then."""
-        if self.phase is Phase.WAITING:
+        if self.phase is WAITING:
             self._end_while_waiting(STOPPED)
             return
-        if self.phase is Phase.CLOSED:
+        if self.phase is CLOSED:
             return
         clock = self.system.clock
         if deadline_s <= clock.now_s():
@@ -571,9 +573,9 @@ class Cell(Bonds):
 
     def kill(self, reason: ExitReason = KILLED) -> None:
         """End now. A handler that awaits is cancelled, and abandoned if it ignores that."""
-        if self.phase is Phase.CLOSED:
+        if self.phase is CLOSED:
             return
-        if self.phase is Phase.WAITING:
+        if self.phase is WAITING:
             self._end_while_waiting(reason)
             return
         if self._kill_at_s == -inf:
@@ -594,7 +596,7 @@ class Cell(Bonds):
 
     def _may_end_here(self) -> bool:
         """Whether nothing of this actor is running further down the stack."""
-        return self._paused is not None or (self.in_hand is None and self.phase is Phase.RUNNING)
+        return self._paused is not None or (self.in_hand is None and self.phase is RUNNING)
 
     def _end_while_waiting(self, reason: ExitReason) -> None:
         """Between two lives there is nothing to end, unless this end means no next one."""
@@ -620,14 +622,14 @@ class Cell(Bonds):
         Raises:
             Exception: the new life could not start; the cell goes on waiting.
         """
-        assert self.phase is Phase.WAITING, "only a cell that waits can be restarted"
+        assert self.phase is WAITING, "only a cell that waits can be restarted"
         self._is_escalating = False
         self._held_until_s = None
         self._is_probing, self._probe_taken = as_probe, bool(as_probe and self.queue)
         try:
             self.start_life()
         except BaseException:
-            self.phase = Phase.WAITING
+            self.phase = WAITING
             raise
 
 

@@ -21,7 +21,7 @@ from pykka.messages import _ActorStop
 
 from actors.kernel.cell import ALIVE, PYKKA_MESSAGES, TURN_MESSAGES_MAX, Cell
 from actors.kernel.envelope import Envelope, SignalEnvelope
-from actors.kernel.lanes import Phase, current
+from actors.kernel.lanes import ENDING, RUNNING, STARTING, current
 from actors.kernel.signals import KILLED, NORMAL, Crashed, ExitReason, Killed, Signal
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ class SoonCell(LoopCell):
 
     def wake(self) -> None:
         """See `Cell.wake`."""
-        if not self.is_scheduled and self.phase is Phase.RUNNING and self._paused is None:
+        if not self.is_scheduled and self.phase is RUNNING and self._paused is None:
             self.is_scheduled = True
             self.system.loop.call_soon(self._drain, context=self.system.context)
 
@@ -77,7 +77,7 @@ class SoonCell(LoopCell):
         token = current.set(self)
         left = TURN_MESSAGES_MAX
         try:
-            while self.phase is Phase.RUNNING and self._paused is None:
+            while self.phase is RUNNING and self._paused is None:
                 if self.signals:
                     self._deliver_signal(self.signals.popleft())
                 elif not self.queue or not self.is_ready:
@@ -160,7 +160,7 @@ class TaskCell(LoopCell):
 
     def wake(self) -> None:
         """See `Cell.wake`."""
-        if self._task is None and self.phase is Phase.RUNNING and self._paused is None:
+        if self._task is None and self.phase is RUNNING and self._paused is None:
             self._spawn_task(self._run(self.generation))
 
     def _spawn_task(self, coroutine: Any) -> None:
@@ -223,11 +223,7 @@ class TaskCell(LoopCell):
         current.set(self)
         left = TURN_MESSAGES_MAX
         try:
-            while (
-                self.generation == generation
-                and self.phase is Phase.RUNNING
-                and self._paused is None
-            ):
+            while self.generation == generation and self.phase is RUNNING and self._paused is None:
                 if self.signals:
                     await self._deliver_signal(self.signals.popleft(), generation)
                 elif not self.queue or not self.is_ready:
@@ -319,7 +315,7 @@ class TaskCell(LoopCell):
         """End normally; an `async def on_stop` is awaited."""
         behaviour = self.behaviour
         assert behaviour is not None, "a life that ends has a behaviour"
-        self.phase = Phase.ENDING
+        self.phase = ENDING
         try:
             await _settled(behaviour.on_stop())
         except asyncio.CancelledError:
@@ -335,9 +331,9 @@ class TaskCell(LoopCell):
         """See `Cell.end`; hooks that await run in a task, within the kill timer's bound."""
         is_calm = not isinstance(reason, Crashed | Killed)
         hook: object = getattr(type(self.behaviour), "on_stop", None)
-        if is_calm and self.phase is Phase.RUNNING and inspect.iscoroutinefunction(hook):
+        if is_calm and self.phase is RUNNING and inspect.iscoroutinefunction(hook):
             self.is_sealed = True
-            self.phase = Phase.ENDING
+            self.phase = ENDING
             self._spawn_task(self._stop_in_task(self.generation, reason))
             return
         super().end(reason)
@@ -380,7 +376,7 @@ class ThreadCell(Cell):
 
     def wake(self) -> None:
         """See `Cell.wake`."""
-        if not self.is_scheduled and self.phase is Phase.RUNNING and self._paused is None:
+        if not self.is_scheduled and self.phase is RUNNING and self._paused is None:
             self.is_scheduled = True
             self.system.loop.call_soon(self._step, context=self.system.context)
 
@@ -416,7 +412,7 @@ class ThreadCell(Cell):
     def _step(self) -> None:
         """Give the thread the next piece of work; its end plans the next step."""
         self.is_scheduled = False
-        while self.phase is Phase.RUNNING and self._paused is None and self.in_hand is None:
+        while self.phase is RUNNING and self._paused is None and self.in_hand is None:
             if self.signals:
                 signal = self.signals.popleft()
                 if self._take_signal(signal):
@@ -491,12 +487,12 @@ class ThreadCell(Cell):
     def end(self, reason: ExitReason) -> None:
         """See `Cell.end`; the hooks run on the thread, like everything of this actor."""
         worker, generation = self._worker, self.generation
-        if self.phase is not Phase.RUNNING:
+        if self.phase is not RUNNING:
             return
         if worker is None or isinstance(reason, Killed):
             self._finish(reason)
             return
-        self.phase = Phase.ENDING
+        self.phase = ENDING
         self.is_sealed = True
         self.is_scheduled = True
         self.in_hand = SignalEnvelope(reason)
@@ -523,7 +519,7 @@ class ThreadCell(Cell):
 
     def kill(self, reason: ExitReason = KILLED) -> None:
         """A thread cannot be killed: it is left behind, counted, and told to go when it returns."""
-        is_starting = self.phase is Phase.STARTING and self._worker is not None
+        is_starting = self.phase is STARTING and self._worker is not None
         if is_starting or (self.phase in ALIVE and self.in_hand is not None):
             self._give_up_on(reason)
         else:

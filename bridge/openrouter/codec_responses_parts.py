@@ -37,6 +37,9 @@ class PartKind(IntEnum):
         return "message" if self in (PartKind.TEXT, PartKind.REFUSAL) else "reasoning"
 
 
+# Bound once: in Python 3.11 a look at a member of an enum costs as much as a call.
+_TEXT, _REFUSAL = PartKind.TEXT, PartKind.REFUSAL
+
 # Kind, output index, content or summary index.
 Place: TypeAlias = tuple[PartKind, int, int]
 
@@ -113,9 +116,9 @@ class PartLedger:
 
 def _advanced(place: Place, text: str) -> StreamEvent:
     kind, output_index, index = place
-    if kind is PartKind.TEXT:
+    if kind is _TEXT:
         return TextAdvanced(output_index=output_index, content_index=index, text=text)
-    if kind is PartKind.REFUSAL:
+    if kind is _REFUSAL:
         return RefusalAdvanced(output_index=output_index, content_index=index, text=text)
     return ReasoningAdvanced(
         output_index=output_index, part_index=index, kind=_REASONING_KINDS[kind], text=text
@@ -124,9 +127,9 @@ def _advanced(place: Place, text: str) -> StreamEvent:
 
 def _stated(place: Place, text: str) -> StreamEvent:
     kind, output_index, index = place
-    if kind is PartKind.TEXT:
+    if kind is _TEXT:
         return TextStated(output_index=output_index, content_index=index, text=text)
-    if kind is PartKind.REFUSAL:
+    if kind is _REFUSAL:
         return RefusalStated(output_index=output_index, content_index=index, text=text)
     return ReasoningStated(
         output_index=output_index, part_index=index, kind=_REASONING_KINDS[kind], text=text

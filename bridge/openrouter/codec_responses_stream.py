@@ -87,6 +87,7 @@ _LENGTH_WORDS: Final = frozenset(
     {"context_length_exceeded", "max_tokens_exceeded", "token_limit_exceeded", "string_too_long"}
 )
 _LENGTH_REASON: Final = "max_output_tokens"
+_SUMMARY: Final = PartKind.SUMMARY
 _DONE_MARK: Final = Delta(type="done mark")
 # An event that means nothing here: unknown, blank, or counted as skipped already.
 _IGNORED: Final = Delta(type="ignored")
@@ -368,7 +369,7 @@ class ResponsesDecoder:
 
 
 def _place(kind: PartKind, event: Delta) -> Place:
-    index = event.summary_index if kind is PartKind.SUMMARY else event.content_index
+    index = event.summary_index if kind is _SUMMARY else event.content_index
     return (kind, event.output_index, index)
 
 

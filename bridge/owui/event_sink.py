@@ -18,6 +18,10 @@ _log = logging.getLogger("greenroom.pipe")
 PIECES_MAX: Final = 1_000_000
 LOG_EVERY_S: Final = 30.0
 
+# Bound once: a member of an enum and a union of classes are slow to look at.
+_CONTENT, _REASONING = PieceKind
+_ANSWERING = (TextAdvanced, RefusalAdvanced)
+
 
 class SlowReaderLog:
     """Logs that readers fall behind: one line in `LOG_EVERY_S` for all chats of a door (SPEC 80).
@@ -81,10 +85,10 @@ class OwuiSink:
         pieces = self._pieces
         has_room = True
         for event in events:
-            if isinstance(event, TextAdvanced | RefusalAdvanced):
-                has_room = pieces.put((PieceKind.CONTENT, event.text), _weight(event.text))
+            if isinstance(event, _ANSWERING):
+                has_room = pieces.put((_CONTENT, event.text), _weight(event.text))
             elif isinstance(event, ReasoningAdvanced):
-                has_room = pieces.put((PieceKind.REASONING, event.text), _weight(event.text))
+                has_room = pieces.put((_REASONING, event.text), _weight(event.text))
         if len(pieces) >= self._warn_pieces:
             self._slow_log.backlog(len(pieces), self._loop.time())
         if not has_room and self._standing is None and self._slow_after_s is not None:

@@ -31,6 +31,9 @@ class PieceKind(Enum):
     REASONING = "reasoning_content"
 
 
+# Bound once: in Python 3.11 a look at a member of an enum costs as much as a call.
+_CONTENT, _REASONING = PieceKind
+
 # A plain pair: pieces are made per socket read, and only live until the next line is taken.
 Piece: TypeAlias = tuple[PieceKind, str]
 
@@ -70,7 +73,7 @@ class ChunkWriter:
     def delta(self, kind: PieceKind, text: str) -> str:
         """Write text that was appended to the answer or to the thinking."""
         # No table by kind: the hash of an enum member costs more than the rest of the line.
-        head = self._content if kind is PieceKind.CONTENT else self._reasoning
+        head = self._content if kind is _CONTENT else self._reasoning
         return head + quoted(text) + _DELTA_END
 
     def lines(self, pieces: Sequence[Piece]) -> list[str]:
@@ -130,9 +133,9 @@ def pieces_of(events: Iterable[StreamEvent]) -> list[Piece]:
     for event in events:
         match event:
             case TextAdvanced() | RefusalAdvanced():
-                pieces.append((PieceKind.CONTENT, event.text))
+                pieces.append((_CONTENT, event.text))
             case ReasoningAdvanced():
-                pieces.append((PieceKind.REASONING, event.text))
+                pieces.append((_REASONING, event.text))
             case _:
                 pass
     return pieces
