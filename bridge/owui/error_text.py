@@ -8,6 +8,7 @@ person who asked, bounded and made harmless as Markdown. It is never logged.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 from math import ceil
@@ -29,7 +30,8 @@ from actors.ports import (
     RequestRejected,
     StreamBroken,
 )
-from bridge.config.errors import ConfigError
+from actors.request import ChatNotStarted
+from bridge.config.errors import ConfigError, ValveProblem
 from bridge.transforms.request_body import RequestFault, RequestInvalid
 
 DETAIL_CHARS_MAX: Final = 400
@@ -125,9 +127,28 @@ def explain_condition(
     )
 
 
-def setup_name(condition: Condition) -> str:
+def setup_name(condition: Condition, *, about: str = "") -> str:
     """Return the name of the one entry that stands in the model list when nothing works yet."""
-    return f"Greenroom setup: {_SETUP_NAMES.get(condition, 'not ready yet')}"
+    about = _shortened(about, _ABOUT_CHARS_MAX).removesuffix(".")
+    return f"Greenroom setup: {_SETUP_NAMES.get(condition, 'not ready yet')}{_joined(about)}"
+
+
+def valves_name(problems: Sequence[ValveProblem]) -> str:
+    """Return the name of the entry beside the models that tells of settings not obeyed."""
+    return f"Greenroom setup: check {', '.join(problem.valve for problem in problems)}"
+
+
+def explain_valves(problems: Sequence[ValveProblem]) -> Explanation:
+    """Put settings that are not obeyed into words."""
+    items = (
+        f"- `{problem.valve}`{_joined(_harmless(problem.value))}: {_harmless(problem.accepted)}"
+        for problem in problems
+    )
+    return Explanation(
+        happened="Some settings cannot be used; their defaults rule meanwhile.",
+        advice="An administrator has to change these valves of this function:\n\n"
+        + "\n".join(items),
+    )
 
 
 def cut_notice(error: BaseException, *, error_id: str) -> str:
@@ -189,12 +210,17 @@ _SETUP_NAMES: Final = {
     Condition.KEY_MISSING: "no API key",
     Condition.KEY_UNDECRYPTABLE: "the stored API key cannot be decrypted",
     Condition.BASE_URL_INVALID: "BASE_URL is not an address",
-    Condition.STARTUP: "the model catalog is unreachable",
+    Condition.STARTUP: "the model catalog could not be loaded",
     Condition.PACKAGE_MISSING: "a Python package is missing",
 }
 
 # The first match rules, so special cases stand before what they are a kind of.
 _PORT_ERRORS: Final[tuple[tuple[type[PortError], str, str], ...]] = (
+    (
+        ChatNotStarted,
+        "This server could not begin the request.",
+        "It is very busy, or about to stop. Please try again {when}.",
+    ),
     (
         RateLimited,
         "The provider takes no more requests at the moment.",

@@ -23,6 +23,7 @@ import json
 import linecache
 import sys
 import threading
+import typing
 from base64 import b85decode
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
@@ -128,9 +129,13 @@ class EmbeddedModules(MetaPathFinder, InspectLoader):
         """Take everything out of the process again; what still runs may finish."""
         if self in sys.meta_path:
             sys.meta_path.remove(self)
-        for name in list(sys.modules):
-            if name == self.package or name.startswith(f"{self.package}."):
-                del sys.modules[name]
+        overloads: dict[str, object] = vars(typing).get("_overload_registry", {})
+        for known in (sys.modules, overloads):
+            for name in [name for name in known if name.partition(".")[0] == self.package]:
+                del known[name]
+        # `ActorRef[Any]` and its like: as an entry here, a class keeps its whole build in memory.
+        for clear in vars(typing).get("_cleanups", ()):
+            clear()
         for filename in list(linecache.cache):
             if filename.startswith(self._origin):
                 del linecache.cache[filename]

@@ -18,7 +18,6 @@ from typing import Any, Final, TypeAlias
 from actors.catalog import CatalogKnown, CatalogMissing
 from actors.kernel.entropy import SystemEntropy
 from actors.kernel.errors import KernelError
-from actors.kernel.ref import ActorRef
 from actors.ports import Completed, Ending, Failed
 from actors.request import is_weather
 from actors.values import Catalog, ChatRequest, Model
@@ -36,10 +35,12 @@ from bridge.owui.error_text import (
     cut_notice,
     explain,
     explain_condition,
+    explain_valves,
     setup_name,
+    valves_name,
 )
-from bridge.owui.event_sink import OwuiSink
-from bridge.owui.residence import Residence
+from bridge.owui.event_sink import OwuiSink, SlowReaderLog
+from bridge.owui.residence import Residence, Visit
 from bridge.transforms.chat_chunks import (
     ChunkWriter,
     FinishReason,
@@ -130,14 +131,15 @@ class _Door:
         self.type = "manifold"
         self.id = function_id
         self.valves = Valves()
-        self._residence = residence
+        self.residence = residence
         self._entropy = SystemEntropy()
+        self._slow_log = SlowReaderLog()
         self._ids: _KnownIds | None = None
         self._snapshot: tuple[object, Settings] | None = None
 
     async def close(self) -> None:
         """Stop the tree behind this door; the next call starts it again (SPEC 192)."""
-        await self._residence.close()
+        await self.residence.close()
 
     # --- the list of models ----------------------------------------------------------------------
 
@@ -146,24 +148,27 @@ class _Door:
         try:
             return await self._listed()
         except Exception as error:  # noqa: BLE001 - a door: Open WebUI would show no models at all
-            _log.error("the model list failed: %s", type(error).__name__)
+            _log.error("the model list failed: %s", type(error).__name__, exc_info=error)
             return _setup_entry(Condition.INTERNAL)
 
     async def _listed(self) -> list[dict[str, str]]:
         settings = self._settings()
         if (condition := _unusable(settings)) is not None:
             return _setup_entry(condition)
-        app = self._residence.enter(settings.shutdown_grace_s)
+        visit = self.residence.enter(settings.shutdown_grace_s)
         try:
-            known = await app.catalog(settings, wait_s=CATALOG_WAIT_S)
+            known = await visit.app.catalog(settings, wait_s=CATALOG_WAIT_S)
         except KernelError:
             return _setup_entry(Condition.STARTUP)
         finally:
-            self._residence.leave()
+            visit.end()
         if not isinstance(known, CatalogKnown):
-            return _setup_entry(Condition.STARTUP)
+            about = explain(known.error).happened if isinstance(known, CatalogMissing) else ""
+            return _setup_entry(Condition.STARTUP, about)
         models = _wanted(known.catalog.models, settings.models_wanted)
         listed = [{"id": listed_id(model.id), "name": model.name} for model in models]
+        if settings.valve_problems:
+            listed.append({"id": SETUP_ID, "name": valves_name(settings.valve_problems)})
         return sorted(listed, key=lambda row: row["name"].casefold())
 
     # --- a chat ----------------------------------------------------------------------------------
@@ -184,34 +189,41 @@ class _Door:
 
     async def _prepared(self, body: object, user: object) -> _Call | Explanation:
         """Check everything that can be checked before admission."""
-        settings = self._settings()
         error_id = self._entropy.token(8)
-        if (condition := _unusable(settings)) is not None:
-            return explain_condition(condition, error_id=error_id)
-        app = self._residence.enter(settings.shutdown_grace_s)
         try:
-            model_ids = await self._model_ids(app, settings, error_id)
-            request = chat_request(
-                body, request_id=error_id, function_id=self.id, model_ids=model_ids
-            )
+            return await self._checked(body, user, error_id)
         except _Refusal as refusal:
             return refusal.explanation
         except RequestInvalid as invalid:
             return explain(invalid, error_id=error_id)
         except Exception as error:  # noqa: BLE001 - a door: Open WebUI would show the exception
             return self._internal(error, error_id)
+
+    async def _checked(self, body: object, user: object, error_id: str) -> _Call:
+        settings = self._settings()
+        if (condition := _unusable(settings)) is not None:
+            raise _Refusal(explanation=explain_condition(condition, error_id=error_id))
+        if settings.valve_problems and self._is_setup(body):
+            raise _Refusal(explanation=explain_valves(settings.valve_problems))
+        # A generator that is never begun is never ended either: it visits for itself.
+        visit = self.residence.enter(settings.shutdown_grace_s)
+        try:
+            model_ids = await self._model_ids(visit.app, settings, error_id)
         finally:
-            # A generator that is never begun is never ended either: it enters for itself.
-            self._residence.leave()
+            visit.end()
+        request = chat_request(body, request_id=error_id, function_id=self.id, model_ids=model_ids)
         sink = OwuiSink(
-            bytes_max=settings.handover_bytes_max, pieces_max=settings.handover_lines_max
+            bytes_max=settings.handover_bytes_max,
+            pieces_max=settings.handover_lines_max,
+            warn_pieces=settings.backlog_warn_size,
+            slow_after_s=settings.slow_reader_after_s,
+            slow_log=self._slow_log,
         )
-        return _Call(
-            settings=settings,
-            request=request,
-            user=_user_id(user),
-            sink=sink,
-        )
+        return _Call(settings=settings, request=request, user=_user_id(user), sink=sink)
+
+    def _is_setup(self, body: object) -> bool:
+        model = body.get("model") if isinstance(body, Mapping) else None
+        return isinstance(model, str) and model.removeprefix(f"{self.id}.") == SETUP_ID
 
     async def _model_ids(self, app: App, settings: Settings, error_id: str) -> Mapping[str, str]:
         seen = self._ids
@@ -247,19 +259,22 @@ class _Door:
             for line in _said(writer, call.markdown(), FinishReason.STOP):
                 yield line
             return
-        chat: ActorRef[Any] | None = None
-        app = self._residence.enter(call.settings.shutdown_grace_s)
+        visit: Visit | None = None
         try:
-            admitted = await self._admitted(app, call)
-            if isinstance(admitted, Explanation):
-                for line in _said(writer, admitted.markdown(), FinishReason.STOP):
+            visit = self.residence.enter(call.settings.shutdown_grace_s)
+            visit.watch()
+            refusal = await self._admitted(visit, call)
+            if refusal is not None:
+                for line in _said(writer, refusal.markdown(), FinishReason.STOP):
                     yield line
                 return
-            chat = admitted
             while pieces := await call.sink.take():
                 for line in writer.lines(pieces):
                     yield line
-            chat = None
+                visit.watch()
+            # Nothing is left to stop; who reads no further than the end keeps nothing alive.
+            visit.chat = None
+            visit.end()
             for line in self._last_lines(writer, call.sink.ending):
                 yield line
         except Exception as error:  # noqa: BLE001 - a door: text shown so far must survive
@@ -268,21 +283,23 @@ class _Door:
                 yield line
         finally:
             # The user pressed stop or left: close the connection to the provider at once.
-            if chat is not None:
-                chat.shut_down(1.0)
-            self._residence.leave()
+            if visit is not None:
+                visit.end()
 
-    async def _admitted(self, app: App, call: _Call) -> ActorRef[Any] | Explanation:
+    async def _admitted(self, visit: Visit, call: _Call) -> Explanation | None:
         """Wait for admission. While waiting, a stop gives the place in the queue back."""
         error_id = call.request.request_id
         try:
-            answer = await app.admitted(call.request, call.settings, call.sink, user=call.user)
+            answer = await visit.app.admitted(
+                call.request, call.settings, call.sink, user=call.user
+            )
         except KernelError:
             return explain_condition(Condition.SERVER_BUSY, error_id=error_id)
         match answer:
             case Admitted(ref=ref):
-                app.system.monitor(ref, lambda _: call.sink.abandon())
-                return ref
+                visit.chat = ref
+                visit.app.system.monitor(ref, lambda _: call.sink.abandon())
+                return None
             case Refused(why=Refusal.HELD, retry_after_s=retry_after_s):
                 return explain_condition(
                     Condition.BREAKER_OPEN, error_id=error_id, retry_after_s=retry_after_s
@@ -328,26 +345,24 @@ class _Door:
         if isinstance(call, Explanation):
             text = call.markdown()
             return text if is_task else whole(content=text, reason=FinishReason.STOP)
-        chat: ActorRef[Any] | None = None
         content: list[str] = []
         reasoning: list[str] = []
-        app = self._residence.enter(call.settings.shutdown_grace_s)
+        visit: Visit | None = None
         try:
-            admitted = await self._admitted(app, call)
-            if isinstance(admitted, Explanation):
-                text = admitted.markdown()
+            visit = self.residence.enter(call.settings.shutdown_grace_s)
+            refusal = await self._admitted(visit, call)
+            if refusal is not None:
+                text = refusal.markdown()
                 return text if is_task else whole(content=text, reason=FinishReason.STOP)
-            chat = admitted
             while pieces := await call.sink.take():
                 for kind, text in pieces:
                     (content if kind is PieceKind.CONTENT else reasoning).append(text)
-            chat = None
+            visit.chat = None
         except Exception as error:  # noqa: BLE001 - a door: Open WebUI would show the exception
             content.append(self._internal(error, call.request.request_id).markdown())
         finally:
-            if chat is not None:
-                chat.shut_down(1.0)
-            self._residence.leave()
+            if visit is not None:
+                visit.end()
         return self._completed(call, whole, content, reasoning, is_task=is_task)
 
     def _completed(
@@ -388,6 +403,8 @@ class _Door:
             return self._snapshot[1]
         settings = settings_from(valves, os.environ)
         self._snapshot = (said, settings)
+        for problem in settings.valve_problems:
+            _log.warning("valve %s is not obeyed: %s", problem.valve, problem.accepted)
         logger = logging.getLogger("greenroom")
         if logging.getLevelName(logger.level) != settings.log_level:
             logger.setLevel(settings.log_level)
@@ -420,8 +437,8 @@ def _unusable(settings: Settings) -> Condition | None:
     return None
 
 
-def _setup_entry(condition: Condition) -> list[dict[str, str]]:
-    return [{"id": SETUP_ID, "name": setup_name(condition)}]
+def _setup_entry(condition: Condition, about: str = "") -> list[dict[str, str]]:
+    return [{"id": SETUP_ID, "name": setup_name(condition, about=about)}]
 
 
 def _wanted(models: tuple[Model, ...], wanted: tuple[str, ...]) -> tuple[Model, ...]:

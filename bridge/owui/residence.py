@@ -31,7 +31,7 @@ Retire = Callable[[], None]
 
 
 def residences_here() -> dict[str, dict[str, Retire]]:
-    """Give the table of this process: by function id, the builds that run and how to retire each.
+    """Give the table of this process: by function id, who was loaded, and how to retire each.
 
     It holds no class of ours, which would keep the build that made it in memory for ever.
     """
@@ -125,6 +125,9 @@ class Residence:
         self._is_retiring = False
         self._idle_timer: asyncio.TimerHandle | None = None
         self._closing: set[asyncio.Task[None]] = set()
+        # At once, not at the first use: a build that is never used has to be released as well.
+        self._place = f"{build} {id(self):x}"
+        residences_here().setdefault(function_id, {})[self._place] = self.retire
 
     @property
     def guests(self) -> int:
@@ -144,7 +147,7 @@ class Residence:
             if app is not None and self._loop is loop:
                 self._close(app)
             self._app = None
-            app = self._app = App(self._ports(), name=self._function_id)
+            app = self._app = App(self._ports(), name=self._function_id, guards_loop=True)
             self._loop = loop
             self._move_in()
         if self._idle_timer is not None:
@@ -160,44 +163,47 @@ class Residence:
             self._stop()
 
     async def close(self) -> None:
-        """Stop the tree now, within the grace period; a later call starts it again."""
+        """Stop the tree, which lets running chats finish; a later call starts a new one."""
         self._stop()
         while self._closing:
             await asyncio.wait(tuple(self._closing))
 
     def _leave(self) -> None:
         self._guests -= 1
-        if self._guests or self._app is None or self._loop is None:
+        if self._guests:
             return
         if self._is_retiring:
             self._stop()
-        elif not self._loop.is_closed():
+        elif self._app is not None and self._loop is not None and not self._loop.is_closed():
             self._idle_timer = self._loop.call_later(IDLE_STOP_S, self._stop)
 
     def _move_in(self) -> None:
-        builds = residences_here().setdefault(self._function_id, {})
-        if self._is_retiring:
-            # A late call on an instance that was replaced; its successor keeps the place.
-            builds.setdefault(self._build, self.retire)
-            return
-        # Open WebUI 0.6.28 runs the same file twice: the same build can be here already.
-        for retire in tuple(builds.values()):
-            if retire != self.retire:
+        """Take over: whoever was loaded earlier has nothing to do any more but to finish.
+
+        The same build can be among them: Open WebUI 0.6.28 runs the same file twice. A late call
+        on an instance that was replaced takes nothing over.
+        """
+        here = residences_here().setdefault(self._function_id, {})
+        here.setdefault(self._place, self.retire)
+        if not self._is_retiring:
+            for place, retire in tuple(here.items()):
+                if place == self._place:
+                    break
                 retire()
-        builds[self._build] = self.retire
 
     def _stop(self) -> None:
-        if self._guests and not self._is_retiring:
-            return
         if self._idle_timer is not None:
             self._idle_timer.cancel()
             self._idle_timer = None
         app, self._app = self._app, None
         loop = self._loop
-        if app is not None and loop is not None and not loop.is_closed():
+        if app is None or loop is None or loop.is_closed():
+            if self._is_retiring:
+                self._move_out()
+        elif loop is asyncio.get_running_loop():
             self._close(app)
-        elif self._is_retiring:
-            self._move_out()
+        else:
+            loop.call_soon_threadsafe(self._close, app)
 
     def _close(self, app: App) -> None:
         # A task of the door's own: the tree that it closes cannot be its supervisor.
@@ -206,14 +212,14 @@ class Residence:
         task.add_done_callback(self._closing.discard)
 
     async def _closed(self, app: App) -> None:
-        report = await app.close(self._grace_s)
-        _log.debug("tree of %s stopped in %.3f s", self._function_id, report.elapsed_s)
-        if self._is_retiring and self._app is None:
-            self._move_out()
+        try:
+            report = await app.close(self._grace_s)
+            _log.debug("tree of %s stopped in %.3f s", self._function_id, report.elapsed_s)
+        finally:
+            if self._is_retiring and self._app is None:
+                self._move_out()
 
     def _move_out(self) -> None:
-        builds = residences_here().get(self._function_id, {})
-        if builds.get(self._build) == self.retire:
-            del builds[self._build]
+        residences_here().get(self._function_id, {}).pop(self._place, None)
         if self._release is not None:
             self._release(self._build)
