@@ -54,6 +54,7 @@ class Condition(Enum):
     KEY_UNDECRYPTABLE = "key_undecryptable"
     BASE_URL_INVALID = "base_url_invalid"
     PACKAGE_MISSING = "package_missing"
+    STOPPED = "stopped"
     INTERNAL = "internal"
 
 
@@ -199,6 +200,10 @@ _CONDITIONS: Final = {
     Condition.PACKAGE_MISSING: (
         "A Python package that this function needs is not installed.",
         "An administrator has to install it in Open WebUI's environment and restart the server.",
+    ),
+    Condition.STOPPED: (
+        "The answer was stopped, because this function is being shut down or restarted.",
+        "What stands above, if anything, is all that arrived. Please ask again {when}.",
     ),
     Condition.INTERNAL: (
         "Something went wrong inside this function.",

@@ -18,7 +18,7 @@ from typing import Any, Final, TypeAlias
 from actors.catalog import CatalogKnown, CatalogMissing
 from actors.kernel.entropy import SystemEntropy
 from actors.kernel.errors import KernelError
-from actors.ports import Completed, Ending, Failed
+from actors.ports import Cancelled, Completed, Ending, Failed
 from actors.request import is_weather
 from actors.values import Catalog, ChatRequest, Model
 from bridge.app import App, Ports
@@ -54,6 +54,8 @@ from bridge.transforms.request_body import RequestInvalid, chat_request
 from supervisor.gate import Admitted, Refusal, Refused
 
 _log = logging.getLogger("greenroom.pipe")
+
+_RULE: Final = "\n\n---\n\n"
 
 SETUP_ID: Final = "greenroom-setup"
 
@@ -315,12 +317,16 @@ class _Door:
                 return lines if usage is None else [*lines, writer.usage(usage)]
             case Failed():
                 return _said(writer, self._failure_text(ending), _cut_reason(ending))
-            case None:
-                words = explain_condition(Condition.INTERNAL, error_id=self._entropy.token(8))
-                _log.error("a chat ended without an outcome, error id %s", words.error_id)
-                return _said(writer, words.markdown(), FinishReason.STOP)
             case _:
-                return [writer.finish(FinishReason.STOP)]
+                return _said(writer, self._unfinished_text(ending), FinishReason.LENGTH)
+
+    def _unfinished_text(self, ending: Cancelled | None) -> str:
+        """The tree went away while somebody was still reading: a cut answer says that it is."""
+        if ending is not None:
+            return _RULE + explain_condition(Condition.STOPPED).markdown()
+        words = explain_condition(Condition.INTERNAL, error_id=self._entropy.token(8))
+        _log.error("a chat ended without an outcome, error id %s", words.error_id)
+        return _RULE + words.markdown()
 
     def _failure_text(self, failed: Failed) -> str:
         kind = type(failed.error).__name__
@@ -360,6 +366,8 @@ class _Door:
             visit.chat = None
         except Exception as error:  # noqa: BLE001 - a door: Open WebUI would show the exception
             content.append(self._internal(error, call.request.request_id).markdown())
+            text = "".join(content)
+            return text if is_task else whole(content=text, reason=FinishReason.STOP)
         finally:
             if visit is not None:
                 visit.end()
@@ -381,11 +389,9 @@ class _Door:
             case Failed() as failed:
                 content.append(self._failure_text(failed))
                 reason = _cut_reason(failed)
-            case None if not content:
-                words = explain_condition(Condition.INTERNAL, error_id=call.request.request_id)
-                content.append(words.markdown())
-            case _:
-                pass
+            case unfinished:
+                content.append(self._unfinished_text(unfinished))
+                reason = FinishReason.LENGTH
         if is_task:
             return "".join(content)
         return whole(
