@@ -1,5 +1,8 @@
 """What every test shares: one Hypothesis profile, and the seed of the order when a run fails."""
 
+import logging
+from collections.abc import Iterator
+
 import pytest
 from hypothesis import settings
 
@@ -16,3 +19,12 @@ def pytest_terminal_summary(
     if exitstatus == pytest.ExitCode.TESTS_FAILED:
         seed = config.getoption("randomly_seed", None)
         terminalreporter.write_line(f"same order again: pytest --randomly-seed={seed}")
+
+
+@pytest.fixture(autouse=True)
+def _log_level_of_its_own() -> Iterator[None]:
+    """LOG_LEVEL is live: a door that one test makes must not silence the logs of the next."""
+    logger = logging.getLogger("greenroom")
+    level = logger.level
+    yield
+    logger.setLevel(level)
