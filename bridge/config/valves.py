@@ -189,8 +189,8 @@ class Valves(BaseModel):
         ge=0,
         le=600,
         description=(
-            "Seconds that running requests get to finish when the pipe is replaced or shut down "
-            "(0 to 600)."
+            "Seconds that running requests get to finish when the pipe is shut down (0 to 600). A "
+            "pipe that is replaced by an update lets all of them finish."
         ),
     )
 

@@ -35,8 +35,10 @@ async def answer_to(fault: ProviderFault, standin: StandIn) -> Said:
     url = standin.spec_url(f"fault={fault.value},script=plain,wait_ms=50")
     async with open_door(url, function_id=f"door_{fault.name.lower()}", **IMPATIENT) as door:
         model = f"{door.id}.{PLAIN}"
-        said = await listen(door, body() | {"model": model}, user=fault.value)
-        whole = await door.pipe(body(stream=False) | {"model": model}, __user__={"id": "bob"})
+        said, whole = await asyncio.gather(
+            listen(door, body() | {"model": model}, user=fault.value),
+            door.pipe(body(stream=False) | {"model": model}, __user__={"id": "bob"}),
+        )
         await check_alike(said, whole)
         assert door.residence.guests == 0
     return said
