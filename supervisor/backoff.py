@@ -8,6 +8,9 @@ from actors.kernel.child_spec import Backoff
 
 __all__ = ["Backoff", "delay_s"]
 
+# Past e ** 700 a float is at its end; from the tiniest minimum a wait can still grow beyond it.
+EXPONENT_MAX = 700.0
+
 
 def delay_s(backoff: Backoff, *, failures: int, chance: float, floor_s: float | None) -> float:
     """Return the seconds to wait before attempt number `failures + 1`.
@@ -33,6 +36,9 @@ def _grown_s(backoff: Backoff, *, steps: int) -> float:
     if backoff.min_s == 0:
         return 0.0
     # In logarithms first, because 2 ** 2000 overflows and no restart count is too large here.
-    if steps * math.log(backoff.factor) > math.log(backoff.max_s) - math.log(backoff.min_s):
+    growth = steps * math.log(backoff.factor)
+    if growth > math.log(backoff.max_s) - math.log(backoff.min_s):
         return backoff.max_s
+    if growth > EXPONENT_MAX:
+        return min(backoff.max_s, math.exp(math.log(backoff.min_s) + growth))
     return min(backoff.max_s, backoff.min_s * backoff.factor**steps)

@@ -88,3 +88,9 @@ def test_the_wait_grows_by_its_factor() -> None:
 def test_a_backoff_that_makes_no_sense_is_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(ValueError, match="backoff"):
         Backoff(**wrong)
+
+
+def test_a_tiny_minimum_may_grow_past_what_a_power_can_hold() -> None:
+    backoff = Backoff(min_s=1e-300, max_s=1e300, factor=2.0)
+    wait_s = delay_s(backoff, failures=1501, chance=0.0, floor_s=None)
+    assert 1e151 < wait_s < 1e152
