@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeAlias
@@ -86,6 +87,8 @@ class Kernel:
     """Does what the rows of the table ask for. Made inside the running loop."""
 
     def __init__(self) -> None:
+        # What is lost in a crash is logged; here crashes are the point.
+        logging.getLogger("greenroom").setLevel(logging.CRITICAL)
         self._system = ActorSystem("bench", interceptors=(Meter(),))
         self._tally = Tally()
         self._spec: ChildSpec[Message] = ChildSpec(

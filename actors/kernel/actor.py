@@ -48,6 +48,8 @@ class Actor(pykka.Actor, Generic[M]):
     handles_shutdown: ClassVar[bool] = False
     traps_exits: ClassVar[bool] = False
     cell_class: ClassVar[type[Cell]]
+    awaits_start: ClassVar[bool] = False
+    awaits_stop: ClassVar[bool] = False
 
     _cell: Cell
 
@@ -315,8 +317,10 @@ class LoopActor(Actor[M]):
     def __init_subclass__(cls, **kwargs: Any) -> None:
         """Choose the executor by how `receive` and the hooks are written."""
         super().__init_subclass__(**kwargs)
-        awaits = map(inspect.iscoroutinefunction, (cls.receive, cls.on_start, cls.on_stop))
-        cls.cell_class = TaskCell if any(awaits) else SoonCell
+        cls.awaits_start = inspect.iscoroutinefunction(cls.on_start)
+        cls.awaits_stop = inspect.iscoroutinefunction(cls.on_stop)
+        awaits = cls.awaits_start or cls.awaits_stop or inspect.iscoroutinefunction(cls.receive)
+        cls.cell_class = TaskCell if awaits else SoonCell
 
 
 class ThreadActor(Actor[M]):

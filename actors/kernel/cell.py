@@ -111,17 +111,11 @@ class Cell(Bonds):
 
     # --- interceptors ----------------------------------------------------------------------------
 
-    def _accept_intercepted(self, envelope: Envelope) -> bool:
-        taken = self._judge(envelope)
-        for interceptor in self.system.interceptors:
-            interceptor.sent(self, envelope, taken)
-        return taken
-
     def _judge(self, envelope: Envelope) -> bool:
         if type(envelope.message) is _ActorStop:
             return self._enqueue(envelope)  # Pykka's stop is an order, not mail to lose.
-        for interceptor in self.system.interceptors:
-            match interceptor.sending(self, envelope):
+        for sending in self.system.hooks.sending:
+            match sending(self, envelope):
                 case Drop():
                     self.refuse(Loss.DROPPED, envelope)
                     return True
@@ -142,19 +136,19 @@ class Cell(Bonds):
         if self._resumed is envelope:
             self._resumed = None
             return 0.0
-        return max(i.receiving(self, envelope) for i in self.system.interceptors)
+        return max(receiving(self, envelope) for receiving in self.system.hooks.receiving)
 
     def _delay(self, signal: Signal) -> bool:
-        for interceptor in self.system.interceptors:
-            if (delay_s := interceptor.signalling(self, signal)) > 0:
+        for signalling in self.system.hooks.signalling:
+            if (delay_s := signalling(self, signal)) > 0:
                 at_s = self.system.clock.now_s() + delay_s
                 self.system.clock.call_at(at_s, lambda: self._put_signal(signal))
                 return True
         return False
 
     def _intercept_received(self, envelope: Envelope, error: BaseException | None) -> None:
-        for interceptor in self.system.interceptors:
-            interceptor.received(self, envelope, error)
+        for received in self.system.hooks.received:
+            received(self, envelope, error)
 
     def _pause(self, envelope: Envelope, pause_s: float) -> None:
         """Hang, as an injected fault: nothing is handled, signals included, until it is over."""
@@ -273,7 +267,7 @@ class Cell(Bonds):
     def _handled(self, envelope: Envelope, result: object) -> None:
         """Answer the asker, if there is one and the handler did not take that on itself."""
         self.in_hand = None
-        if self.system.interceptors:
+        if self.system.hooks.received:
             self._intercept_received(envelope, None)
         reply_to = envelope.reply_to
         if reply_to is not None and not envelope.is_deferred and not reply_to.resolve(result):
@@ -293,7 +287,7 @@ class Cell(Bonds):
     def _failed(self, envelope: Envelope | None, error: BaseException) -> None:
         """A handler raised: decide what that means, and do it."""
         self.in_hand = None
-        if envelope is not None and self.system.interceptors:
+        if envelope is not None and self.system.hooks.received:
             self._intercept_received(envelope, error)
         if isinstance(error, KeyboardInterrupt):
             self.system.interrupted()
@@ -340,7 +334,7 @@ class Cell(Bonds):
         """The handler of this message was cancelled, or given up."""
         if isinstance(envelope, SignalEnvelope):
             return
-        if self.system.interceptors:
+        if self.system.hooks.received:
             self._intercept_received(envelope, None)
         # A kill from outside says nothing against the message it interrupted.
         self._poison(envelope, CancelledError(), Loss.CLOSED)

@@ -19,10 +19,20 @@ class Envelope:
         sender: the cell whose handler sent it, or None for code outside actors.
         trace: an id that follows the message through the system, or None.
         crashes: how many lives ended with it in hand.
+        weight: what it counts against the bound in bytes of its mailbox; looked up once.
         is_deferred: its handler has taken the reply into its own hands.
     """
 
-    __slots__ = ("crashes", "deadline_s", "is_deferred", "message", "reply_to", "sender", "trace")
+    __slots__ = (
+        "crashes",
+        "deadline_s",
+        "is_deferred",
+        "message",
+        "reply_to",
+        "sender",
+        "trace",
+        "weight",
+    )
 
     def __init__(
         self,
@@ -38,6 +48,7 @@ class Envelope:
         self.sender = sender
         self.trace = trace
         self.crashes = 0
+        self.weight = 0
         self.is_deferred = False
 
 

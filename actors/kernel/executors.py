@@ -59,13 +59,27 @@ class LoopCell(Cell):
 class SoonCell(LoopCell):
     """Handlers run to their end inside one loop callback."""
 
-    __slots__ = ()
+    __slots__ = ("_context",)
+
+    def __init__(
+        self, system: ActorSystem, spec: ChildSpec[Any], parent: Cell | None, number: int
+    ) -> None:
+        super().__init__(system, spec, parent, number)
+        self._context: Context | None = None
+
+    def _own_context(self) -> Context:
+        """Where `current` is this cell; made when it first has something to do."""
+        context = self._context
+        if context is None:
+            context = self._context = Context()
+            context.run(current.set, self)
+        return context
 
     def wake(self) -> None:
         """See `Cell.wake`."""
         if not self.is_scheduled and self.phase is RUNNING and self._paused is None:
             self.is_scheduled = True
-            self.system.loop.call_soon(self._drain, context=self.system.context)
+            self.system.loop.call_soon(self._drain, context=self._own_context())
 
     def _begin(self) -> None:
         behaviour = self.behaviour
@@ -74,7 +88,6 @@ class SoonCell(LoopCell):
 
     def _drain(self) -> None:
         """Handle what waits, signals first, a bounded number of messages a turn."""
-        token = current.set(self)
         left = TURN_MESSAGES_MAX
         try:
             while self.phase is RUNNING and self._paused is None:
@@ -83,11 +96,11 @@ class SoonCell(LoopCell):
                 elif not self.queue or not self.is_ready:
                     break
                 elif left == 0:
-                    self.system.loop.call_soon(self._drain, context=self.system.context)
+                    self.system.loop.call_soon(self._drain, context=self._own_context())
                     return
                 else:
                     left -= 1
-                    self._deliver(self._pop() if self._needs_care() else self.queue.popleft())
+                    self._deliver(self._pop())
         except BaseException:
             # Not the handler: that is caught below. Loud, but the actor goes on.
             self.in_hand = None
@@ -95,18 +108,9 @@ class SoonCell(LoopCell):
             if self.queue or self.signals:
                 self.wake()
             raise
-        finally:
-            current.reset(token)
         self.is_scheduled = False
         if self.receive_timeout is not None:
             self.receive_timeout.turn_ended()
-
-    def _needs_care(self) -> bool:
-        return (
-            self.mailbox.bytes_max is not None
-            or self.receive_timeout is not None
-            or bool(self._offers)
-        )
 
     def _deliver(self, envelope: Envelope) -> None:
         if envelope.reply_to is not None and self._expired(envelope):
@@ -116,7 +120,7 @@ class SoonCell(LoopCell):
         behaviour = self.behaviour
         assert behaviour is not None, "a running cell has a behaviour"
         try:
-            if self.system.interceptors and (pause_s := self._intercept_receive(envelope)) > 0:
+            if self.system.hooks.receiving and (pause_s := self._intercept_receive(envelope)) > 0:
                 self.in_hand = None
                 self._pause(envelope, pause_s)
                 return
@@ -171,7 +175,7 @@ class TaskCell(LoopCell):
     def _begin(self) -> None:
         behaviour = self.behaviour
         assert behaviour is not None, "a life begins with a behaviour"
-        if inspect.iscoroutinefunction(behaviour.on_start):
+        if behaviour.awaits_start:
             self._spawn_task(self._start(self.generation))
             self._limit_start()
         else:
@@ -264,7 +268,7 @@ class TaskCell(LoopCell):
         behaviour = self.behaviour
         assert behaviour is not None, "a running cell has a behaviour"
         try:
-            if self.system.interceptors and (pause_s := self._intercept_receive(envelope)) > 0:
+            if self.system.hooks.receiving and (pause_s := self._intercept_receive(envelope)) > 0:
                 self.in_hand = None
                 self._pause(envelope, pause_s)
                 return
@@ -330,8 +334,7 @@ class TaskCell(LoopCell):
     def end(self, reason: ExitReason) -> None:
         """See `Cell.end`; hooks that await run in a task, within the kill timer's bound."""
         is_calm = not isinstance(reason, Crashed | Killed)
-        hook: object = getattr(type(self.behaviour), "on_stop", None)
-        if is_calm and self.phase is RUNNING and inspect.iscoroutinefunction(hook):
+        if is_calm and self.phase is RUNNING and self.actor_class.awaits_stop:
             self.is_sealed = True
             self.phase = ENDING
             self._spawn_task(self._stop_in_task(self.generation, reason))
@@ -439,7 +442,7 @@ class ThreadCell(Cell):
         return lambda: behaviour.receive(message)
 
     def _may_start(self, envelope: Envelope) -> bool:
-        if not self.system.interceptors:
+        if not self.system.hooks.receiving:
             return True
         try:
             pause_s = self._intercept_receive(envelope)

@@ -34,7 +34,7 @@ ExcInfo: TypeAlias = tuple[
 class AskFuture(pykka.Future[Any]):
     """Set once by the runtime, on the loop's thread; every later answer is refused."""
 
-    __slots__ = ("_callbacks", "_error", "_is_done", "_system", "_timer", "_value")
+    __slots__ = ("_callbacks", "_error", "_is_done", "_system", "_timer", "_value", "_waiter")
 
     def __init__(self, system: ActorSystem | None = None) -> None:
         # Not super().__init__(): Pykka's hooks are replaced by callbacks.
@@ -43,6 +43,8 @@ class AskFuture(pykka.Future[Any]):
         self._value: object = None
         self._error: BaseException | None = None
         self._timer: Timer | None = None
+        # Nearly every answer is awaited once; that needs neither a list nor a closure.
+        self._waiter: asyncio.Future[None] | None = None
         self._callbacks: list[Callable[[AskFuture], object]] | None = None
 
     @property
@@ -66,6 +68,8 @@ class AskFuture(pykka.Future[Any]):
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
         if self._callbacks is not None:
             callbacks, self._callbacks = self._callbacks, None
             for callback in callbacks:
@@ -114,7 +118,10 @@ class AskFuture(pykka.Future[Any]):
         """
         if not self._is_done:
             waiter = asyncio.get_running_loop().create_future()
-            self.add_done_callback(lambda _: _arrive(waiter))
+            if self._waiter is None:
+                self._waiter = waiter
+            else:
+                self.add_done_callback(lambda _: _arrive(waiter))
             try:
                 yield from waiter
             except asyncio.CancelledError:

@@ -6,8 +6,9 @@ at an empty tuple.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
     from actors.kernel.cell import Cell
@@ -63,3 +64,37 @@ class Interceptor:
 
     def received(self, cell: Cell, envelope: Envelope, error: BaseException | None) -> None:
         """Called after the handler, with what it raised."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hooks:
+    """The methods that interceptors really override, in their order.
+
+    Looked up once: a call that only returns its default costs as much as the rest of a send.
+    """
+
+    sending: tuple[Callable[[Cell, Envelope], SendVerdict], ...]
+    sent: tuple[Callable[[Cell, Envelope, bool], None], ...]
+    signalling: tuple[Callable[[Cell, Signal], float], ...]
+    receiving: tuple[Callable[[Cell, Envelope], float], ...]
+    received: tuple[Callable[[Cell, Envelope, BaseException | None], None], ...]
+
+
+def hooks_of(interceptors: tuple[Interceptor, ...]) -> Hooks:
+    """Collect what these interceptors override."""
+
+    def overridden(name: str) -> tuple[Any, ...]:
+        default = getattr(Interceptor, name)
+        return tuple(
+            getattr(interceptor, name)
+            for interceptor in interceptors
+            if getattr(type(interceptor), name) is not default
+        )
+
+    return Hooks(
+        sending=overridden("sending"),
+        sent=overridden("sent"),
+        signalling=overridden("signalling"),
+        receiving=overridden("receiving"),
+        received=overridden("received"),
+    )

@@ -12,7 +12,7 @@ from collections.abc import Callable, Hashable
 from contextvars import ContextVar
 from enum import Enum
 from threading import get_ident
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from pykka.messages import _ActorStop
 
@@ -134,7 +134,7 @@ class Lanes:
         """Plan a turn, unless one is planned, running, or waiting for a handler."""
         raise NotImplementedError
 
-    def _accept_intercepted(self, envelope: Envelope) -> bool:
+    def _judge(self, envelope: Envelope) -> bool:
         """Queue an envelope as the interceptors say."""
         raise NotImplementedError
 
@@ -161,9 +161,12 @@ class Lanes:
 
     def accept(self, envelope: Envelope) -> bool:
         """Queue an envelope, or say no; what is refused is counted and its asker told."""
-        if self.system.interceptors:
-            return self._accept_intercepted(envelope)
-        return self._enqueue(envelope)
+        hooks = self.system.hooks
+        taken = self._judge(envelope) if hooks.sending else self._enqueue(envelope)
+        for sent in hooks.sent:
+            # What the upper half of a cell adds is a cell.
+            sent(cast("Cell", self), envelope, taken)
+        return taken
 
     def accept_internal(self, envelope: Envelope) -> None:
         """Queue what the actor owes itself (a pipe's result); exempt from the bound."""
@@ -171,14 +174,18 @@ class Lanes:
             self.refuse(Loss.CLOSED, envelope)
             return
         self.queue.append(envelope)
-        self._bytes += _weight(envelope) if self.mailbox.bytes_max is not None else 0
+        if self.mailbox.bytes_max is not None:
+            envelope.weight = _weight(envelope)
+            self._bytes += envelope.weight
         self.wake()
 
     def requeue(self, envelopes: list[Envelope]) -> None:
         """Put envelopes before the mail that waits, first one first."""
         self.queue.extendleft(reversed(envelopes))
         if self.mailbox.bytes_max is not None:
-            self._bytes += sum(map(_weight, envelopes))
+            for envelope in envelopes:
+                envelope.weight = _weight(envelope)
+                self._bytes += envelope.weight
 
     def _enqueue(self, envelope: Envelope) -> bool:
         if self.is_sealed:
@@ -198,14 +205,13 @@ class Lanes:
         if spec.coalesce is not None and self._coalesced(envelope, spec.coalesce):
             return True
         if spec.bytes_max is not None:
-            weight = _weight(envelope)
+            weight = envelope.weight = _weight(envelope)
             while queue and self._bytes + weight > spec.bytes_max:
                 if not self._make_room(envelope):
                     return False
             self._bytes += weight
         if len(queue) >= spec.messages_max and not self._make_room(envelope):
-            if spec.bytes_max is not None:
-                self._bytes -= _weight(envelope)
+            self._bytes -= envelope.weight
             return False
         queue.append(envelope)
         if not self.is_scheduled:
@@ -228,7 +234,8 @@ class Lanes:
         for place, queued in enumerate(self.queue):
             if key_of(queued.message) == key:
                 if (bytes_max := self.mailbox.bytes_max) is not None:
-                    total = self._bytes + _weight(envelope) - _weight(queued)
+                    envelope.weight = _weight(envelope)
+                    total = self._bytes + envelope.weight - queued.weight
                     if total > bytes_max and len(self.queue) > 1:
                         return False  # Too heavy for that place: the overflow policy decides.
                     self._bytes = total
@@ -239,8 +246,7 @@ class Lanes:
 
     def _pop(self) -> Envelope:
         envelope = self.queue.popleft()
-        if self.mailbox.bytes_max is not None:
-            self._bytes -= _weight(envelope)
+        self._bytes -= envelope.weight
         if self.receive_timeout is not None:
             self.receive_timeout.has_mail = True
         if self._offers:
@@ -313,7 +319,7 @@ class Lanes:
         """Queue a signal: before all messages, never refused by a live cell."""
         if self.phase is CLOSED:
             return
-        if not (self.system.interceptors and self._delay(signal)):
+        if not (self.system.hooks.signalling and self._delay(signal)):
             self._put_signal(signal)
 
     def _put_signal(self, signal: Signal) -> None:

@@ -24,6 +24,7 @@ from actors.kernel.entropy import Entropy, SystemEntropy
 from actors.kernel.envelope import Envelope
 from actors.kernel.errors import KernelError, SpawnFailed
 from actors.kernel.executors import Report, Worker
+from actors.kernel.interceptor import hooks_of
 from actors.kernel.lanes import current
 from actors.kernel.ref import ActorRef
 from actors.kernel.signals import Crashed, ExitReason, PipeFailed, Terminated
@@ -118,6 +119,16 @@ class ActorSystem:
         self._start_worker = start_worker
         self._life_listeners: list[Callable[[LifeEnded], object]] = []
         self._watch_numbers = 0
+
+    @property
+    def interceptors(self) -> tuple[Interceptor, ...]:
+        """Who looks at every send and receive, in this order."""
+        return self._interceptors
+
+    @interceptors.setter
+    def interceptors(self, interceptors: tuple[Interceptor, ...]) -> None:
+        self._interceptors = interceptors
+        self.hooks = hooks_of(interceptors)
 
     # --- actors ----------------------------------------------------------------------------------
 

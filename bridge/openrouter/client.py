@@ -13,7 +13,6 @@ import ssl
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from weakref import WeakSet
 
 import aiohttp
 
@@ -79,7 +78,8 @@ class AiohttpProvider:
         self._is_closed = False
         self._starting = asyncio.Lock()
         self._routes: dict[str, _Route] = {}
-        self._streams: WeakSet[HttpStream] = WeakSet()
+        self._streams: set[HttpStream] = set()
+        self._prepared: _Prepared | None = None
         self._next_check: asyncio.TimerHandle | None = None
 
     async def start(self) -> None:
@@ -125,14 +125,16 @@ class AiohttpProvider:
     ) -> aiohttp.ClientResponse:
         endpoint = call.endpoint
         base_url, body = endpoint.base_url, call.body
-        headers = request_headers(endpoint) | _STREAM_HEADERS
+        prepared = self._prepared
+        if prepared is None or prepared.endpoint is not endpoint:
+            prepared = self._prepared = _prepare(endpoint)
         try:
             route = self._routes.get(base_url) or await self._find_route(base_url)
             return await session.post(
                 base_url.rstrip("/") + call.path,
                 data=body if len(body) <= BODY_BYTES_AT_ONCE_MAX else io.BytesIO(body),
-                headers=headers | route.headers,
-                timeout=_timeouts(endpoint),
+                headers=prepared.headers | route.headers,
+                timeout=prepared.timeouts,
                 allow_redirects=False,
                 proxy=route.proxy,
                 proxy_headers=route.proxy_headers,
@@ -150,8 +152,8 @@ class AiohttpProvider:
         return route
 
     def _check_streams(self) -> None:
-        for stream in tuple(self._streams):
-            stream.check()
+        now_s = asyncio.get_running_loop().time()
+        self._streams = {stream for stream in self._streams if not stream.check(now_s)}
         self._next_check = (
             asyncio.get_running_loop().call_later(LOSS_CHECK_S, self._check_streams)
             if self._streams
@@ -196,11 +198,24 @@ def _new_session(tls: ssl.SSLContext) -> aiohttp.ClientSession:
     )
 
 
-def _timeouts(endpoint: Endpoint) -> aiohttp.ClientTimeout:
-    return aiohttp.ClientTimeout(
-        total=endpoint.total_timeout_s,
-        connect=endpoint.connect_timeout_s,
-        sock_read=endpoint.read_timeout_s,
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Prepared:
+    """What all requests to one endpoint have in common; settings keep theirs as they change."""
+
+    endpoint: Endpoint
+    headers: dict[str, str] = field(repr=False)
+    timeouts: aiohttp.ClientTimeout
+
+
+def _prepare(endpoint: Endpoint) -> _Prepared:
+    return _Prepared(
+        endpoint=endpoint,
+        headers=request_headers(endpoint) | _STREAM_HEADERS,
+        timeouts=aiohttp.ClientTimeout(
+            total=endpoint.total_timeout_s,
+            connect=endpoint.connect_timeout_s,
+            sock_read=endpoint.read_timeout_s,
+        ),
     )
 
 

@@ -6,7 +6,7 @@ the deltas add up to; a full statement counts only for a part of which nothing c
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from enum import IntEnum, auto
 from typing import Final, TypeAlias
 
@@ -84,9 +84,8 @@ class PartLedger:
         """
         self._is_torn = self._is_torn or is_torn(text)
 
-    def advance(self, place: Place, texts: Sequence[str]) -> None:
+    def advance(self, place: Place, text: str) -> None:
         """Tell deltas that followed each other at one place."""
-        text = "".join(texts)
         if not text:
             return
         self._told.add(place)

@@ -131,8 +131,10 @@ class ResponsesDecoder:
         if self._is_over:
             return ()
         payloads = self._sse.feed(data)
-        if payloads:
-            self._payloads += len(payloads)
+        self._payloads += len(payloads)
+        if len(payloads) == 1:
+            self._decode_one(payloads[0])
+        elif payloads:
             self._decode(payloads)
         return self._take_events()
 
@@ -143,6 +145,18 @@ class ResponsesDecoder:
         self._decode(self._sse.finish())
         self._parts.close()
         return self._take_events()
+
+    def _decode_one(self, payload: bytes) -> None:
+        """Read a lone event, which is what a live stream brings; there is no run to collect."""
+        try:
+            event = _read_delta(payload)
+        except UNDECODABLE:
+            event, payload = self._salvage(payload)
+        kind = _DELTAS.get(event.type)
+        if kind is None:
+            self._read_other(event, payload)
+        else:
+            self._parts.advance(_place(kind, event), event.delta)
 
     def _decode(self, payloads: Sequence[bytes]) -> None:
         """Go through the payloads of one read; runs of deltas are collected on the way."""
@@ -178,7 +192,7 @@ class ResponsesDecoder:
             self._end_run(run, texts)
 
     def _end_run(self, run: Delta, texts: Sequence[str]) -> None:
-        self._parts.advance(_place(_DELTAS[run.type], run), texts)
+        self._parts.advance(_place(_DELTAS[run.type], run), "".join(texts))
 
     def _salvage(self, payload: bytes) -> tuple[Delta, bytes]:
         """Find out what the strict reader refused: the end mark, torn text, or rubbish."""

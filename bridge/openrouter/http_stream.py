@@ -23,22 +23,41 @@ BREAKS = (aiohttp.ClientError, HttpProcessingError, OSError, RuntimeError)
 
 
 class HttpStream:
-    """The body of one 200 answer. See `ProviderStream`."""
+    """The body of one 200 answer. See `ProviderStream`.
 
-    __slots__ = ("__weakref__", "_broken", "_content", "_is_lost", "_response")
+    Whoever made it calls `check` now and then, at least until it says that it is over.
+    """
+
+    __slots__ = (
+        "_broken",
+        "_content",
+        "_is_lost",
+        "_is_waiting",
+        "_read_timeout_s",
+        "_reads",
+        "_reads_checked",
+        "_response",
+        "_silent_since_s",
+    )
 
     def __init__(self, response: aiohttp.ClientResponse) -> None:
         self._response = response
         self._content = response.content
         self._broken: ProviderError | None = None
         self._is_lost = False
+        self._is_waiting = False
+        self._reads = 0
+        self._reads_checked = -1
+        self._silent_since_s = 0.0
+        self._read_timeout_s = _take_read_timeout(response)
 
     async def read(self) -> bytes:
         """See `ProviderStream.read`. A cancelled read closes the connection."""
         if self._broken is not None:
             return self._rest_before(self._broken)
+        self._is_waiting = True
         try:
-            return await self._content.readany()
+            data = await self._content.readany()
         except asyncio.CancelledError:
             self.abort()
             raise
@@ -47,6 +66,9 @@ class HttpStream:
             self._broken.__cause__ = speakable_cause(error)
             self.abort()
             return self._rest_before(self._broken)
+        self._is_waiting = False
+        self._reads += 1
+        return data
 
     def finish(self) -> None:
         """See `ProviderStream.finish`.
@@ -67,19 +89,30 @@ class HttpStream:
             connection.transport.abort()
         self._response.close()
 
-    def check(self) -> None:
-        """Wake a reader whose socket is gone without anybody having told it.
+    def check(self, now_s: float) -> bool:
+        """Wake a reader that would wait for ever, or longer than allowed. True: it is over.
 
         When the framing of a body is garbled, aiohttp closes the socket and drops its timers, but
         leaves the body waiting for ever. Only what is seen twice counts: between the closing of
         a socket and the proper end of its body there may be one turn of the loop.
         """
+        if self._response.closed:
+            return True
+        self._check_silence(now_s)
         connection = self._response.connection
         if connection is None or not connection.closed or self._content.is_eof():
-            return
+            return False
         if self._is_lost and self._content.exception() is None:
             self._content.set_exception(aiohttp.ClientPayloadError())
         self._is_lost = True
+        return False
+
+    def _check_silence(self, now_s: float) -> None:
+        """Count from the first check that finds a read waiting which was waiting before."""
+        if not self._is_waiting or self._reads != self._reads_checked:
+            self._reads_checked, self._silent_since_s = self._reads, now_s
+        elif self._read_timeout_s and now_s - self._silent_since_s >= self._read_timeout_s:
+            self._content.set_exception(aiohttp.SocketTimeoutError())
 
     def _rest_before(self, broken: ProviderError) -> bytes:
         """Return the bytes that came ahead of the failure, or raise it when there are none.
@@ -94,6 +127,15 @@ class HttpStream:
         if rest:
             return rest
         raise broken
+
+
+def _take_read_timeout(response: aiohttp.ClientResponse) -> float | None:
+    """Take over the watch for silence: aiohttp plans and calls off a timer for every read."""
+    protocol = response.connection.protocol if response.connection is not None else None
+    if protocol is None:
+        return None
+    read_timeout_s, protocol.read_timeout = protocol.read_timeout, None
+    return read_timeout_s
 
 
 def _broken_off(error: Exception, response: aiohttp.ClientResponse) -> ProviderError:

@@ -123,6 +123,7 @@ class Residence:
         self._guests = 0
         self._grace_s = 20.0
         self._is_retiring = False
+        self._idle_since_s = 0.0
         self._idle_timer: asyncio.TimerHandle | None = None
         self._closing: set[asyncio.Task[None]] = set()
         # At once, not at the first use: a build that is never used has to be released as well.
@@ -150,9 +151,6 @@ class Residence:
             app = self._app = App(self._ports(), name=self._function_id, guards_loop=True)
             self._loop = loop
             self._move_in()
-        if self._idle_timer is not None:
-            self._idle_timer.cancel()
-            self._idle_timer = None
         self._guests += 1
         return Visit(app, self._leave)
 
@@ -175,7 +173,20 @@ class Residence:
         if self._is_retiring:
             self._stop()
         elif self._app is not None and self._loop is not None and not self._loop.is_closed():
-            self._idle_timer = self._loop.call_later(IDLE_STOP_S, self._stop)
+            # One timer that looks when it is due, instead of a new one after every call.
+            self._idle_since_s = self._loop.time()
+            if self._idle_timer is None:
+                self._idle_timer = self._loop.call_later(IDLE_STOP_S, self._stop_if_idle)
+
+    def _stop_if_idle(self) -> None:
+        self._idle_timer = None
+        if self._guests or self._loop is None:
+            return
+        left_s = self._idle_since_s + IDLE_STOP_S - self._loop.time()
+        if left_s > 0:
+            self._idle_timer = self._loop.call_later(left_s, self._stop_if_idle)
+        else:
+            self._stop()
 
     def _move_in(self) -> None:
         """Take over: whoever was loaded earlier has nothing to do any more but to finish.
