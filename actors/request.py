@@ -125,6 +125,7 @@ class RequestActor(LoopActor[RequestMessage]):
         self._request = request
         self._endpoint = endpoint
         self._setup = setup
+        self._credit = setup.credit
         self._sink = sink
         self._conversation = Conversation()
         self._attempt = 0
@@ -138,7 +139,7 @@ class RequestActor(LoopActor[RequestMessage]):
         call = setup.codec.encode(self._request, self._endpoint)
         spec: ChildSpec[Any] = ChildSpec(
             start=partial(
-                setup.attempt, setup.provider, setup.codec, call, self.actor_ref, setup.credit
+                setup.attempt, setup.provider, setup.codec, call, self.actor_ref, self._credit
             ),
             restart=Restart.TRANSIENT,
             shutdown_s=0.0,
@@ -184,7 +185,7 @@ class RequestActor(LoopActor[RequestMessage]):
             self._on_ended(self._conversation.ended)
         elif has_room:
             # In halves of the window: the attempt never runs dry, and hears half as often.
-            if 2 * self._owed >= self._setup.credit:
+            if 2 * self._owed >= self._credit:
                 self._grant()
         else:
             ref = self.actor_ref

@@ -101,12 +101,16 @@ class SseActor(LoopActor[SseMessage]):
         self._stream: ProviderStream | None = None
         self._has_output = False
         self._is_over = False
+        self._attempt = 0
         self._payloads = 0
         self._last_event_s = 0.0
 
     def on_start(self) -> None:
         """Begin at once."""
-        self._last_event_s = self.system.clock.now_s()
+        # Looked up once for all reads.
+        self._attempt = self.life
+        self._now_s = self.system.clock.now_s
+        self._last_event_s = self._now_s()
         self.actor_ref.tell(OpenStream())
 
     async def receive(self, message: SseMessage) -> None:
@@ -115,7 +119,7 @@ class SseActor(LoopActor[SseMessage]):
             case OpenStream():
                 pass
             case GrantCredit(attempt=attempt, reads=reads):
-                self._credit += reads if attempt == self.life else 0
+                self._credit += reads if attempt == self._attempt else 0
             case _:
                 assert_never(message)
         if self._is_over:
@@ -157,7 +161,7 @@ class SseActor(LoopActor[SseMessage]):
             if ended is not None or self._has_output:
                 self.refuse_restarts()
         self._credit -= 1
-        self._listener.offer(StreamAdvanced(attempt=self.life, events=events))
+        self._listener.offer(StreamAdvanced(attempt=self._attempt, events=events))
         return ended is not None
 
     def _fail_early(self, ended: StreamEnded) -> None:
@@ -173,7 +177,7 @@ class SseActor(LoopActor[SseMessage]):
 
     def _check_life(self, payloads: int) -> None:
         """Comments keep the connection alive, but only so long (SPEC 23)."""
-        now_s = self.system.clock.now_s()
+        now_s = self._now_s()
         if payloads > self._payloads:
             self._payloads, self._last_event_s = payloads, now_s
         elif now_s - self._last_event_s > NO_EVENT_MAX_S:
