@@ -281,14 +281,14 @@ def test_an_assignment_through_a_proxy_does_not_hold_up_the_loop(house: House, g
     proxy = ref.proxy()
     ref.tell(gate)
     gate.await_entered()
-    helper = threading.Timer(house.wait_s / 3, gate.open)
-    helper.start()
+    opener = threading.Timer(house.wait_s / 3, gate.open)
+    opener.start()
 
     async def scene() -> None:
         with suppress(WouldBlock):
             proxy.number = 2
-        assert helper.is_alive(), "the loop stood still until the actor was free"
-        helper.cancel()
+        assert opener.is_alive(), "the loop stood still until the actor was free"
+        opener.cancel()
 
     house.run(scene)
 
