@@ -75,7 +75,11 @@ def advance(
     if conversation.ended is not None:
         return conversation, ()
     parts, skipped = conversation.parts, conversation.skipped
-    if len(events) == 1 and type(first := events[0]) is TextAdvanced and _key_of(first) in parts:
+    if (
+        len(events) == 1
+        and type(first := events[0]) is TextAdvanced
+        and (_TEXT, first.output_index, first.content_index) in parts
+    ):
         # Nearly every read of a long answer is this: more text where there was some.
         return conversation, (first,)
     ended: StreamEnded | None = None

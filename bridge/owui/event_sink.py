@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from math import inf
 from typing import Final
 
@@ -110,16 +110,16 @@ class OwuiSink:
         self._calm()
         self._pieces.close()
 
-    async def take(self) -> list[Piece]:
+    def take(self) -> Awaitable[list[Piece]]:
         """Wait for pieces and take all that wait; an empty list is the end."""
-        pieces = await self._pieces.take()
         if self._standing is not None:
             self._calm()
-        return pieces
+        return self._pieces.take()
 
     def _stands(self) -> None:
         self._standing = None
-        self._slow_log.standing(self._slow_after_s or 0.0, self._loop.time())
+        if len(self._pieces):
+            self._slow_log.standing(self._slow_after_s or 0.0, self._loop.time())
 
     def _calm(self) -> None:
         if self._standing is not None:
