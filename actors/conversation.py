@@ -6,22 +6,34 @@ and in the terminal event. Deltas stand; a later statement only fills a part tha
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import IntEnum, auto
 from typing import TypeAlias
 
 from actors.values import (
+    Annotated,
     EventSkipped,
+    ImageMade,
+    Item,
+    MessagePhased,
     ReasoningAdvanced,
     ReasoningKind,
+    ReasoningMade,
     ReasoningStated,
     RefusalAdvanced,
     RefusalStated,
+    Role,
+    SearchAdvanced,
+    Shown,
     StreamEnded,
     StreamEvent,
     TextAdvanced,
+    TextPart,
     TextStated,
+    ToolCallBegan,
+    ToolCalled,
+    Turn,
 )
 
 
@@ -32,25 +44,35 @@ class PartKind(IntEnum):
     REASONING = auto()
     SUMMARY = auto()
     REFUSAL = auto()
+    IMAGE = auto()
 
 
 # Bound once: in Python 3.11 a look at a member of an enum costs as much as a call.
-_TEXT, _REASONING, _SUMMARY, _REFUSAL = PartKind
+_TEXT, _REASONING, _SUMMARY, _REFUSAL, _IMAGE = PartKind
 
 # Items overlap and their ids are made up, so the place in the output is what names a part.
 PartKey: TypeAlias = tuple[PartKind, int, int]
 
-Shown: TypeAlias = TextAdvanced | ReasoningAdvanced | RefusalAdvanced
+Told: TypeAlias = TextAdvanced | ReasoningAdvanced | RefusalAdvanced
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conversation:
     """One answer so far.
 
-    `parts` are those that have text already; `ended` is the terminal event, once it came.
+    Attributes:
+        parts: those that have something to see already.
+        calls: tools that the model wants to be run, in the order in which they were worded.
+        kept: what is not shown and goes back to the model with a tool's output.
+        named: citations and images that were shown, so that each is shown once.
+        skipped: events that could not be understood.
+        ended: the terminal event, once it came.
     """
 
     parts: frozenset[PartKey] = frozenset()
+    calls: tuple[ToolCalled, ...] = ()
+    kept: tuple[ReasoningMade | MessagePhased | Annotated, ...] = ()
+    named: frozenset[str] = frozenset()
     skipped: int = 0
     ended: StreamEnded | None = None
 
@@ -74,7 +96,7 @@ def advance(
     """
     if conversation.ended is not None:
         return conversation, ()
-    parts, skipped = conversation.parts, conversation.skipped
+    parts = conversation.parts
     if (
         len(events) == 1
         and type(first := events[0]) is TextAdvanced
@@ -82,8 +104,9 @@ def advance(
     ):
         # Nearly every read of a long answer is this: more text where there was some.
         return conversation, (first,)
-    ended: StreamEnded | None = None
+    skipped, ended = conversation.skipped, None
     shown: list[Shown] = []
+    others: list[_Other] = []
     for event in events:
         if ended is not None:
             break
@@ -100,19 +123,109 @@ def advance(
                 skipped += count
             case StreamEnded():
                 ended = event
-    return replace(conversation, parts=parts, skipped=skipped, ended=ended), shown
+            case ToolCallBegan() | SearchAdvanced():
+                shown.append(event)
+            case _:
+                others.append(event)
+                if isinstance(event, Annotated | ImageMade) and _is_new(conversation, others):
+                    shown.append(event)
+    after = replace(conversation, parts=parts, skipped=skipped, ended=ended)
+    return (after if not others else _with_others(after, others)), shown
 
 
 def has_output(events: Sequence[StreamEvent]) -> bool:
     """Say whether any of these events shows something to the reader."""
     return any(
-        isinstance(event, (TextAdvanced, ReasoningAdvanced, RefusalAdvanced))
+        isinstance(event, (TextAdvanced, ReasoningAdvanced, RefusalAdvanced, ImageMade))
         or (isinstance(event, (TextStated, ReasoningStated, RefusalStated)) and event.text != "")
         for event in events
     )
 
 
-def _key_of(event: Shown) -> PartKey:
+def reply_items(conversation: Conversation, told: Iterable[Shown]) -> tuple[Item, ...]:
+    """Write an answer down as items of the history, so that the model can go on from it.
+
+    Args:
+        conversation: the finished answer.
+        told: everything that `advance` returned to show of it, in order.
+
+    Returns:
+        Thinking, text and calls in the order of the provider's output: what a model wants back
+        unchanged stands before what it led to (FACTS, Reasoning).
+    """
+    texts: dict[int, list[str]] = {}
+    for event in told:
+        if isinstance(event, TextAdvanced | RefusalAdvanced):
+            texts.setdefault(event.output_index, []).append(event.text)
+    phases = {e.output_index: e.phase for e in conversation.kept if isinstance(e, MessagePhased)}
+    notes: dict[int, list[str]] = {}
+    for kept in conversation.kept:
+        if isinstance(kept, Annotated) and kept.json:
+            notes.setdefault(kept.output_index, []).append(kept.json)
+    placed: list[tuple[int, Item]] = [
+        (kept.output_index, kept.reasoning)
+        for kept in conversation.kept
+        if isinstance(kept, ReasoningMade)
+    ]
+    placed += [
+        (
+            index,
+            Turn(
+                role=Role.ASSISTANT,
+                parts=(TextPart(text="".join(pieces)),),
+                annotations=tuple(notes.get(index, ())),
+                phase=phases.get(index, ""),
+            ),
+        )
+        for index, pieces in texts.items()
+    ]
+    placed += [(each.output_index, each.call) for each in conversation.calls]
+    # Stable: what shares an index keeps the order thinking, text, call.
+    return tuple(item for _, item in sorted(placed, key=lambda pair: pair[0]))
+
+
+_Other: TypeAlias = ToolCalled | ReasoningMade | MessagePhased | Annotated | ImageMade
+
+
+def _is_new(conversation: Conversation, others: Sequence[_Other]) -> bool:
+    """Say whether the last of these is shown for the first time."""
+    *before, last = others
+    name = _name_of(last)
+    if not name:
+        return isinstance(last, ImageMade)
+    return name not in conversation.named and all(_name_of(each) != name for each in before)
+
+
+def _with_others(conversation: Conversation, others: Sequence[_Other]) -> Conversation:
+    known = {each.call.call_id for each in conversation.calls}
+    calls = list(conversation.calls)
+    for each in others:
+        if isinstance(each, ToolCalled) and each.call.call_id not in known:
+            known.add(each.call.call_id)
+            calls.append(each)
+    images = [(_IMAGE, each.output_index, 0) for each in others if isinstance(each, ImageMade)]
+    kept = [e for e in others if isinstance(e, ReasoningMade | MessagePhased | Annotated)]
+    return replace(
+        conversation,
+        parts=conversation.parts.union(images),
+        calls=tuple(calls),
+        kept=(*conversation.kept, *kept),
+        named=conversation.named.union(filter(None, map(_name_of, others))),
+    )
+
+
+def _name_of(event: _Other) -> str:
+    """Name what is shown once: a page by its address, an image by its item."""
+    match event:
+        case Annotated(url=url):
+            return url
+        case ImageMade(item_id=item_id):
+            return item_id
+        case _:
+            return ""
+
+
+def _key_of(event: Told) -> PartKey:
     match event:
         case TextAdvanced():
             return (_TEXT, event.output_index, event.content_index)
@@ -124,7 +237,7 @@ def _key_of(event: Shown) -> PartKey:
             return (_SUMMARY, item, part)
 
 
-def _advance_of(event: TextStated | ReasoningStated | RefusalStated) -> Shown:
+def _advance_of(event: TextStated | ReasoningStated | RefusalStated) -> Told:
     match event:
         case TextStated(output_index=item, content_index=part, text=text):
             return TextAdvanced(output_index=item, content_index=part, text=text)

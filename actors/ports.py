@@ -7,11 +7,61 @@ No text of an error holds a prompt, an answer or a secret; `detail` may, so it s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from actors.values import Catalog, ChatRequest, StreamEvent, StreamFailure, Usage
+from actors.values import (
+    Catalog,
+    ChatRequest,
+    Noticed,
+    Shown,
+    StreamEvent,
+    StreamFailure,
+    ToolCall,
+    ToolResult,
+    Usage,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderSaid:
+    """An error in its sender's own words, for whoever words it for people. "" means: not said.
+
+    Any of it may quote what the user wrote: it is for that user, and never for a log.
+
+    Attributes:
+        raw_body: the whole answer or event, cut to a bound.
+        message: the provider's sentence; `upstream_message` is that of the one behind it.
+        upstream_type: the kind of error, in the upstream's word.
+        moderation_reasons: why it was flagged.
+        flagged_excerpt: what was flagged.
+        metadata_json, provider_raw_json: pretty JSON of what came beside the message.
+        native_finish_reason: the upstream's word for an end.
+        chunk_id, chunk_created, model, provider: of the event of a stream that told the error.
+        rate_limit_type: whose limit it is.
+        required_cost, account_balance: in dollars, as far as the sentence tells.
+        context_limit_tokens, output_tokens_max: as far as the sentence tells.
+    """
+
+    raw_body: str = field(default="", repr=False)
+    message: str = field(default="", repr=False)
+    upstream_message: str = field(default="", repr=False)
+    upstream_type: str = ""
+    moderation_reasons: tuple[str, ...] = ()
+    flagged_excerpt: str = field(default="", repr=False)
+    metadata_json: str = field(default="", repr=False)
+    provider_raw_json: str = field(default="", repr=False)
+    native_finish_reason: str = ""
+    chunk_id: str = ""
+    chunk_created: str = ""
+    model: str = ""
+    provider: str = ""
+    rate_limit_type: str = ""
+    required_cost: str = ""
+    account_balance: str = ""
+    context_limit_tokens: str = ""
+    output_tokens_max: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,7 +69,8 @@ class ErrorFacts:
     """What is known about a failure at a port.
 
     `detail` is the other side's own message. It may quote what the user wrote: show it to that
-    user, and to nobody else. `retry_after_s` is a floor in seconds for the next try, or None.
+    user, and to nobody else; the same goes for all of `said`. `retry_after_s` is a floor in
+    seconds for the next try, or None.
     """
 
     status: int | None = None
@@ -29,6 +80,7 @@ class ErrorFacts:
     request_id: str = ""
     retry_after_s: float | None = None
     detail: str = field(default="", repr=False)
+    said: ProviderSaid | None = field(default=None, repr=False)
 
 
 class PortError(Exception):
@@ -119,6 +171,28 @@ class AnswerMalformed(ProviderError):
     transient = True
 
 
+class ToolError(PortError):
+    """A tool gave no result. `facts.detail` is for the model to read."""
+
+
+class ToolUnreachable(ToolError):
+    """It cannot have run: nobody was there, or it refused before it began. Worth one more try."""
+
+    transient = True
+
+
+class ToolRefused(ToolError):
+    """The call itself is at fault: no such tool, arguments that are no JSON or do not fit."""
+
+
+class ToolTimedOut(ToolError):
+    """It did not finish in time, and may have had an effect."""
+
+
+class ToolBroke(ToolError):
+    """It began and failed, and may have had an effect."""
+
+
 class Secret:
     """A string that never shows itself: not in `repr`, not in a log, not in an error."""
 
@@ -155,11 +229,17 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProviderCall:
-    """One HTTP attempt, ready to send. `path` is relative to the base URL (`/responses`)."""
+    """One HTTP attempt, ready to send. `path` is relative to the base URL (`/responses`).
+
+    `headers` come on top of those that every request carries. Without `is_streaming` the answer
+    is one JSON body instead of an event stream.
+    """
 
     endpoint: Endpoint
     path: str
     body: bytes = field(repr=False)
+    headers: tuple[tuple[str, str], ...] = ()
+    is_streaming: bool = True
 
     @property
     def size_bytes(self) -> int:
@@ -188,7 +268,7 @@ class Provider(Protocol):
     """The provider's generation endpoint: one attempt per call, no retry, no breaker."""
 
     async def open(self, call: ProviderCall) -> ProviderStream:
-        """Send the request and wait for the head of a 200 event stream.
+        """Send the request and wait for the head of a 200 event stream (or of a JSON body).
 
         Raises:
             ProviderError: every other outcome, translated, with its facts.
@@ -218,8 +298,11 @@ class Codec(Protocol):
     def encode(self, request: ChatRequest, endpoint: Endpoint) -> ProviderCall:
         """Write the request body."""
 
-    def decoder(self) -> StreamDecoder:
-        """Return a fresh decoder for one attempt."""
+    def decoder(self, *, is_streaming: bool = True) -> StreamDecoder:
+        """Return a fresh decoder for one attempt: of an event stream, or of one JSON body.
+
+        A body is decoded by `finish`, into the same events as a stream.
+        """
 
     def error(self, failure: StreamFailure) -> ProviderError:
         """Translate what the provider reported inside a stream."""
@@ -236,13 +319,48 @@ class CatalogSource(Protocol):
         """
 
 
+class Remedies(Protocol):
+    """What may be changed in a request that was refused, so that it goes through. Pure."""
+
+    def find(
+        self, request: ChatRequest, error: ProviderError, used: Collection[str]
+    ) -> Remedied | None:
+        """Return the changed request, or None where nothing (or nothing new) would help.
+
+        Args:
+            request: what was refused, before anything of an answer was shown.
+            error: how.
+            used: names of the remedies that this chat has used up.
+        """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remedied:
+    """A request changed by the remedy of this name, and what the reader should hear of it."""
+
+    name: str
+    request: ChatRequest
+    notice: Noticed | None = None
+
+
+class ToolBox(Protocol):
+    """The tools of one chat, wherever they run."""
+
+    async def invoke(self, call: ToolCall) -> ToolResult:
+        """Run the call to its end. It may be cancelled at any moment.
+
+        Raises:
+            ToolError: it gave no result.
+        """
+
+
 class EventSink(Protocol):
     """Where a chat's events are shown. It never waits; it says when it is full.
 
     Implementations hold a hand-over bounded in bytes and render lazily.
     """
 
-    def show(self, events: Sequence[StreamEvent]) -> bool:
+    def show(self, events: Sequence[Shown]) -> bool:
         """Take the events. False: full; stop sending until the callback of `when_room`."""
 
     def when_room(self, callback: Callable[[], object]) -> None:
@@ -254,10 +372,17 @@ class EventSink(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Completed:
-    """The model said all it wanted (or all it was allowed: `incomplete_reason`)."""
+    """The model said all it wanted (or all it was allowed: `incomplete_reason`).
+
+    `usage` is the sum over `rounds` provider calls. `tool_calls` were run on the way; `has_calls`
+    says that the answer ends with calls for whoever asked.
+    """
 
     usage: Usage | None = None
     incomplete_reason: str | None = None
+    rounds: int = 1
+    tool_calls: int = 0
+    has_calls: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -94,7 +94,7 @@ class SseActor(LoopActor[SseMessage]):
     ) -> None:
         self._provider = provider
         self._codec = codec
-        self._decoder = codec.decoder()
+        self._decoder = codec.decoder(is_streaming=call.is_streaming)
         self._call = call
         self._listener = listener
         self._credit = credit

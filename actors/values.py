@@ -49,10 +49,73 @@ Part: TypeAlias = TextPart | ImagePart | OpaquePart
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Turn:
-    """One message of the history, in order of its parts."""
+    """One message of the history, in order of its parts.
+
+    `annotations` holds what a provider noted beside an earlier answer (citations, parsed files),
+    each as JSON text, to be sent back as it is. `phase` is the provider's own word for an
+    answer's place in a longer work (`commentary`, `final_answer`), kept and sent back.
+    """
 
     role: Role
     parts: tuple[Part, ...]
+    annotations: tuple[str, ...] = ()
+    phase: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolCall:
+    """A tool the model wants to be run. `arguments` is JSON text as the model wrote it, or ""."""
+
+    call_id: str
+    name: str
+    arguments: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolOutput:
+    """What a call gave back, for the model to read."""
+
+    call_id: str
+    output: str = field(repr=False)
+
+
+class WireFormat(Enum):
+    """The two ways in which the provider takes a conversation."""
+
+    RESPONSES = "responses"
+    CHAT = "chat_completions"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reasoning:
+    """A model's thinking as the provider wants it back: whole, unchanged and in its place.
+
+    `json` is one `reasoning` item (`RESPONSES`) or the list of `reasoning_details` of one
+    message (`CHAT`), byte for byte as it came. The codec of the other format converts it.
+    """
+
+    wire: WireFormat
+    json: str = field(repr=False)
+
+
+Item: TypeAlias = Turn | ToolCall | ToolOutput | Reasoning
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tool:
+    """A function that the model may call. `parameters_json` is its JSON schema."""
+
+    name: str
+    description: str
+    parameters_json: str
+    strict: bool | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpaqueTool:
+    """A tool that runs at the provider: its JSON text, passed on unchanged."""
+
+    json: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,14 +130,29 @@ class Parameter:
 class ChatRequest:
     """What a person asked for, free of any door's or provider's spelling.
 
-    `model` is the exact provider id (`openai/gpt-4o-mini`). `parameters` holds what the caller
-    set (temperature, max_tokens and so on); order is kept, names do not repeat.
+    Attributes:
+        request_id: the id this request got at the door.
+        model: the exact provider id (`openai/gpt-4o-mini`), its variant included.
+        items: the conversation, oldest first.
+        parameters: what the caller or a policy set (temperature, reasoning and so on); order is
+            kept, names do not repeat. A codec leaves out what its format does not know, so that
+            a request can change over to the other one.
+        tools: what the model may call.
+        wire: the format it goes out in.
+        headers: beyond those that every request carries.
+        cache_ttl: `5m` or `1h` where the provider is to be told which prefix to cache.
+        is_streaming: whether the answer comes as a stream or as one body.
     """
 
     request_id: str
     model: str
-    turns: tuple[Turn, ...]
+    items: tuple[Item, ...]
     parameters: tuple[Parameter, ...] = ()
+    tools: tuple[Tool | OpaqueTool, ...] = ()
+    wire: WireFormat = WireFormat.RESPONSES
+    headers: tuple[tuple[str, str], ...] = ()
+    cache_ttl: str | None = None
+    is_streaming: bool = True
 
 
 # --- what a stream says -----------------------------------------------------------------------
@@ -145,6 +223,80 @@ class RefusalStated:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ToolCallBegan:
+    """The model has begun to write a call. Nothing of it may be run yet."""
+
+    output_index: int
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolCalled:
+    """A call in its final wording, once for each. The arguments may still be no JSON."""
+
+    output_index: int
+    call: ToolCall
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReasoningMade:
+    """A finished piece of thinking, to be sent back with what follows. Nothing to show."""
+
+    output_index: int
+    reasoning: Reasoning
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessagePhased:
+    """The provider's word for the place of the message at this index (see `Turn.phase`)."""
+
+    output_index: int
+    phase: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Annotated:
+    """A note on the answer's text: a page it cites (`url`), or a file that was parsed (no url).
+
+    `json` is the annotation as the provider spelt it.
+    """
+
+    output_index: int
+    url: str = ""
+    title: str = ""
+    text: str = field(default="", repr=False)
+    json: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageMade:
+    """A finished image. `url` is a `data:` URL or an address; `item_id` may be "" or repeat."""
+
+    output_index: int
+    url: str = field(repr=False)
+    item_id: str = ""
+
+
+class SearchAction(Enum):
+    """What a search at the provider is doing."""
+
+    SEARCH = "search"
+    OPEN_PAGE = "open_page"
+    FIND_IN_PAGE = "find_in_page"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchAdvanced:
+    """The provider searches the web for the model. `is_done`: this step is over."""
+
+    output_index: int
+    action: SearchAction = SearchAction.SEARCH
+    queries: tuple[str, ...] = ()
+    urls: tuple[str, ...] = ()
+    is_done: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
     """What an answer consumed, in the model's own tokens; `cost_usd` as the account pays it."""
 
@@ -153,6 +305,7 @@ class Usage:
     total_tokens: int = 0
     reasoning_tokens: int = 0
     cached_tokens: int = 0
+    cache_write_tokens: int = 0
     cost_usd: float | None = None
 
 
@@ -170,17 +323,22 @@ class StreamFailure:
     """An error that the provider reported inside a stream.
 
     `message` is the provider's own text and may quote the prompt: it goes to the user who asked,
-    never to a log, a dead letter or an exception text.
+    never to a log, a dead letter or an exception text. `json` is the whole event around it, so
+    that whoever words the error can look for more.
     """
 
     code: str = ""
     error_type: str = ""
     message: str = field(default="", repr=False)
+    json: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StreamEnded:
-    """The terminal event. `failure` is set for `FAILED` and `ERROR` only."""
+    """The terminal event. `failure` is set for `FAILED` and `ERROR` only.
+
+    `native_reason` is the word of the provider behind the provider (`end_turn`, `MAX_TOKENS`).
+    """
 
     status: EndStatus
     incomplete_reason: str | None = None
@@ -188,6 +346,7 @@ class StreamEnded:
     failure: StreamFailure | None = None
     response_id: str = ""
     model: str = ""
+    native_reason: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -204,8 +363,101 @@ StreamEvent: TypeAlias = (
     | ReasoningStated
     | RefusalAdvanced
     | RefusalStated
+    | ToolCallBegan
+    | ToolCalled
+    | ReasoningMade
+    | MessagePhased
+    | Annotated
+    | ImageMade
+    | SearchAdvanced
     | StreamEnded
     | EventSkipped
+)
+
+
+# --- what a reader is shown -------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """A place that an answer or a tool drew on."""
+
+    name: str
+    url: str = ""
+    text: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolResult:
+    """What a tool gave back: text for the model, and what else there is to show.
+
+    `files` are addresses or `data:` URLs of images.
+    """
+
+    output: str = field(repr=False)
+    sources: tuple[Source, ...] = ()
+    files: tuple[str, ...] = field(default=(), repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolStarted:
+    """A call has begun to run."""
+
+    call: ToolCall
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolEnded:
+    """A call is over. `result.output` is what the model reads, failed or not."""
+
+    call: ToolCall
+    result: ToolResult
+    is_failed: bool
+    elapsed_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolsHandedOver:
+    """Calls that whoever asked is to run: the answer ends with them (SPEC 78)."""
+
+    calls: tuple[ToolCall, ...]
+
+
+class Notice(Enum):
+    """What happened beside the answer and a reader should hear of."""
+
+    # The request was sent once more, changed in this way.
+    EFFORT_CHANGED = "effort_changed"
+    REASONING_LEFT_OUT = "reasoning_left_out"
+    CACHE_MARKS_LEFT_OUT = "cache_marks_left_out"
+    ENDPOINT_CHANGED = "endpoint_changed"
+    # Tools.
+    TOOL_PAUSED = "tool_paused"
+    TOOL_ROUNDS_SPENT = "tool_rounds_spent"
+    CALL_CUT_OFF = "call_cut_off"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Noticed:
+    """One notice. `about` names what it concerns (a tool, an effort), `amount` how much of it."""
+
+    notice: Notice
+    about: str = ""
+    amount: float | None = None
+
+
+Shown: TypeAlias = (
+    TextAdvanced
+    | ReasoningAdvanced
+    | RefusalAdvanced
+    | ToolCallBegan
+    | Annotated
+    | ImageMade
+    | SearchAdvanced
+    | ToolStarted
+    | ToolEnded
+    | ToolsHandedOver
+    | Noticed
 )
 
 
@@ -214,7 +466,14 @@ StreamEvent: TypeAlias = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Model:
-    """One row of the provider's catalog, as far as the house needs it."""
+    """One row of the provider's catalog, as far as the house needs it.
+
+    Attributes:
+        parameters: what `supported_parameters` names; empty when the row has no such list.
+        efforts: reasoning efforts the row names, weakest first; empty when it names none.
+        is_reasoning_mandatory: thinking cannot be switched off.
+        prices: every numeric price by its name, in dollars; what varies is not in it.
+    """
 
     id: str
     name: str
@@ -223,6 +482,9 @@ class Model:
     context_tokens: int | None = None
     output_tokens_max: int | None = None
     parameters: tuple[str, ...] = ()
+    efforts: tuple[str, ...] = ()
+    is_reasoning_mandatory: bool = False
+    prices: tuple[tuple[str, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,7 +16,7 @@ from actors.values import (
     ChatRequest,
     Model,
     Role,
-    StreamEvent,
+    Shown,
     TextAdvanced,
     TextPart,
     Turn,
@@ -72,7 +72,7 @@ class PrintingSink:
         self.tree: list[str] = []
         self.ending: asyncio.Future[Ending] = asyncio.get_running_loop().create_future()
 
-    def show(self, events: Sequence[StreamEvent]) -> bool:
+    def show(self, events: Sequence[Shown]) -> bool:
         """Print what was said, and remember the tree as it is meanwhile."""
         self.tree = tree_lines(report(self.app.system))
         print(*(event.text for event in events if isinstance(event, TextAdvanced)), end="")
@@ -95,7 +95,7 @@ async def main() -> None:
     app = App(ports)
     sink = PrintingSink(app)
     question = Turn(role=Role.USER, parts=(TextPart(text="Say hello."),))
-    request = ChatRequest(request_id="example", model="example/model", turns=(question,))
+    request = ChatRequest(request_id="example", model="example/model", items=(question,))
     settings = settings_from(Valves(), {})
     admitted = await app.admitted(request, settings, sink, user="somebody")
     ending = await sink.ending

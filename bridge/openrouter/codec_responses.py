@@ -16,6 +16,7 @@ from actors.ports import Endpoint, ProviderCall, ProviderError
 from actors.values import (
     ChatRequest,
     ImagePart,
+    Item,
     Parameter,
     Part,
     Role,
@@ -78,7 +79,7 @@ class ResponsesCodec:
             body = _body(_mended(request))
         return ProviderCall(endpoint=endpoint, path=PATH, body=body)
 
-    def decoder(self) -> ResponsesDecoder:
+    def decoder(self, *, is_streaming: bool = True) -> ResponsesDecoder:
         """Return a fresh decoder for one attempt."""
         return ResponsesDecoder()
 
@@ -91,7 +92,7 @@ def _body(request: ChatRequest) -> bytes:
     given = {parameter.name: _value(parameter) for parameter in request.parameters}
     document: dict[str, object] = {
         "model": request.model,
-        "input": _input(request.turns),
+        "input": _input(request.items),
         "stream": True,
         **responses_parameters(given),
     }
@@ -108,9 +109,13 @@ def _value(parameter: Parameter) -> object:
     return strict
 
 
-def _input(turns: tuple[Turn, ...]) -> list[_Message]:
+def _input(items: tuple[Item, ...]) -> list[_Message]:
     """Turn the history into items. A turn without parts has nothing to say."""
-    return [_message(position, turn) for position, turn in enumerate(turns) if turn.parts]
+    return [
+        _message(position, turn)
+        for position, turn in enumerate(items)
+        if isinstance(turn, Turn) and turn.parts
+    ]
 
 
 def _message(position: int, turn: Turn) -> _Message:
@@ -137,8 +142,13 @@ def _content(role: Role, part: Part) -> _Content:
 
 def _mended(request: ChatRequest) -> ChatRequest:
     """Return the request with every surrogate half of its history joined or replaced."""
-    turns = (replace(turn, parts=tuple(map(_mended_part, turn.parts))) for turn in request.turns)
-    return replace(request, model=mend(request.model), turns=tuple(turns))
+    items = (
+        replace(item, parts=tuple(map(_mended_part, item.parts)))
+        if isinstance(item, Turn)
+        else item
+        for item in request.items
+    )
+    return replace(request, model=mend(request.model), items=tuple(items))
 
 
 def _mended_part(part: Part) -> Part:

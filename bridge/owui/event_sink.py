@@ -10,7 +10,7 @@ from typing import Final
 
 from actors.kernel.handover import HandOver
 from actors.ports import Ending
-from actors.values import ReasoningAdvanced, RefusalAdvanced, StreamEvent, TextAdvanced
+from actors.values import ReasoningAdvanced, RefusalAdvanced, Shown, TextAdvanced
 from bridge.transforms.chat_chunks import Piece, PieceKind
 
 _log = logging.getLogger("greenroom.pipe")
@@ -80,7 +80,7 @@ class OwuiSink:
         self._loop = asyncio.get_running_loop()
         self.ending: Ending | None = None
 
-    def show(self, events: Sequence[StreamEvent]) -> bool:
+    def show(self, events: Sequence[Shown]) -> bool:
         """See `EventSink.show`."""
         pieces = self._pieces
         has_room = True

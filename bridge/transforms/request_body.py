@@ -157,7 +157,7 @@ def read_body(
         request=ChatRequest(
             request_id=request_id,
             model=model,
-            turns=turns,
+            items=turns,
             parameters=tuple(_parameters(fields)),
         ),
         messages_dropped=len(messages) - len(turns),

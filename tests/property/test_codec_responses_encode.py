@@ -47,7 +47,7 @@ def part_of(content: dict[str, str]) -> Part:
 
 @given(turns=TURNS)
 def test_the_history_can_be_read_back_from_the_body(turns: tuple[Turn, ...]) -> None:
-    items = body_of(ChatRequest(request_id="r", model="m", turns=turns))["input"]
+    items = body_of(ChatRequest(request_id="r", model="m", items=turns))["input"]
     assert isinstance(items, list)
     read_back = tuple(
         Turn(role=Role(item["role"]), parts=tuple(map(part_of, item["content"]))) for item in items
@@ -62,7 +62,7 @@ def test_any_parameters_make_a_body_of_allowed_keys_without_nulls(
     parameters = tuple(
         Parameter(name=name, json=json.dumps(value)) for name, value in given_values.items()
     )
-    body = body_of(ChatRequest(request_id="r", model="m", turns=(), parameters=parameters))
+    body = body_of(ChatRequest(request_id="r", model="m", items=(), parameters=parameters))
     assert set(body) <= {"model", "input", "stream"} | RESPONSES_KEYS
     assert None not in body.values()
     assert (body["model"], body["input"], body["stream"]) == ("m", [], True)

@@ -44,8 +44,8 @@ def test_any_body_is_either_read_or_refused(body: object) -> None:
     except RequestInvalid as error:
         f"{error} {error.got}".encode()
         return
-    assert made.request.turns
-    for part in (part for turn in made.request.turns for part in turn.parts):
+    assert made.request.items
+    for part in (part for turn in made.request.items for part in turn.parts):
         match part:
             case TextPart(text=text):
                 assert text.encode()
@@ -63,7 +63,7 @@ def test_what_people_wrote_arrives_word_for_word(words: list[str]) -> None:
     messages = [{"role": "user", "content": text} for text in words]
     body = {"model": "room.a.b", "messages": messages}
     request = chat_request(body, request_id="r", function_id="room", model_ids=IDS)
-    assert [turn.parts for turn in request.turns] == [(TextPart(text=whole(t)),) for t in words]
+    assert [turn.parts for turn in request.items] == [(TextPart(text=whole(t)),) for t in words]
 
 
 @given(exact=st.text(min_size=1).filter(lambda text: text.strip() == text))

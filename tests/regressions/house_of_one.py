@@ -22,7 +22,7 @@ TURNS_MAX = 1000
 ASKED = ChatRequest(
     request_id="r1",
     model="maker/model",
-    turns=(Turn(role=Role.USER, parts=(TextPart(text="hello"),)),),
+    items=(Turn(role=Role.USER, parts=(TextPart(text="hello"),)),),
 )
 
 

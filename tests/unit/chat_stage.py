@@ -22,6 +22,7 @@ from actors.values import (
     ChatRequest,
     EndStatus,
     Role,
+    Shown,
     StreamEnded,
     StreamEvent,
     StreamFailure,
@@ -36,7 +37,7 @@ CALL = ProviderCall(endpoint=ENDPOINT, path="/responses", body=b"{}")
 ASKED = ChatRequest(
     request_id="r1",
     model="maker/model",
-    turns=(Turn(role=Role.USER, parts=(TextPart(text="hello"),)),),
+    items=(Turn(role=Role.USER, parts=(TextPart(text="hello"),)),),
 )
 COMPLETED = StreamEnded(
     status=EndStatus.COMPLETED, usage=Usage(input_tokens=1, output_tokens=2, total_tokens=3)
@@ -137,7 +138,7 @@ class ScriptedCodec:
     def encode(self, request: ChatRequest, endpoint: Endpoint) -> ProviderCall:
         return CALL
 
-    def decoder(self) -> ScriptedDecoder:
+    def decoder(self, *, is_streaming: bool = True) -> ScriptedDecoder:
         made = ScriptedDecoder(self)
         self.decoders.append(made)
         return made
@@ -183,7 +184,7 @@ class ListSink:
         self.waiting: list[Callable[[], object]] = []
         self._room = room
 
-    def show(self, events: Sequence[StreamEvent]) -> bool:
+    def show(self, events: Sequence[Shown]) -> bool:
         self.shown += events
         self._room -= len(events)
         return self._room > 0

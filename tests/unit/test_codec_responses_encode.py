@@ -13,7 +13,7 @@ def body_of(*turns: Turn, **parameters: object) -> dict[str, object]:
     request = ChatRequest(
         request_id="r1",
         model="maker/model",
-        turns=turns,
+        items=turns,
         parameters=tuple(
             Parameter(name=name, json=json.dumps(value)) for name, value in parameters.items()
         ),
@@ -38,7 +38,7 @@ def said(role: Role, text: str) -> Turn:
 
 
 def test_a_call_goes_to_responses_at_the_given_endpoint() -> None:
-    request = ChatRequest(request_id="r1", model="maker/model", turns=())
+    request = ChatRequest(request_id="r1", model="maker/model", items=())
     call = ResponsesCodec().encode(request, ENDPOINT)
     assert (call.path, call.endpoint) == ("/responses", ENDPOINT)
 
@@ -98,7 +98,7 @@ def test_an_image_and_an_unknown_block_keep_their_place_among_the_parts() -> Non
 def test_an_unknown_block_passes_byte_for_byte() -> None:
     block = '{"type":"x",  "big":123456789012345678901234567890}'
     request = ChatRequest(
-        request_id="r1", model="m", turns=(turn(Role.USER, OpaquePart(json=block)),)
+        request_id="r1", model="m", items=(turn(Role.USER, OpaquePart(json=block)),)
     )
     assert block.encode() in ResponsesCodec().encode(request, ENDPOINT).body
 
@@ -113,7 +113,7 @@ def test_a_longer_history_begins_with_the_same_bytes() -> None:
     turns = (said(Role.SYSTEM, "s"), said(Role.USER, "u"), said(Role.ASSISTANT, "a"))
     bodies = [
         ResponsesCodec()
-        .encode(ChatRequest(request_id="r", model="m", turns=turns[:count]), ENDPOINT)
+        .encode(ChatRequest(request_id="r", model="m", items=turns[:count]), ENDPOINT)
         .body
         for count in (2, 3)
     ]
@@ -149,7 +149,7 @@ def test_a_parameter_that_is_no_strict_json_is_read_as_well_as_it_can_be(
     written: str, sent: object
 ) -> None:
     parameters = (Parameter(name="trace", json=written),)
-    request = ChatRequest(request_id="r", model="m", turns=(), parameters=parameters)
+    request = ChatRequest(request_id="r", model="m", items=(), parameters=parameters)
     assert json.loads(ResponsesCodec().encode(request, ENDPOINT).body)["trace"] == sent
 
 

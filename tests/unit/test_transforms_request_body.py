@@ -31,7 +31,7 @@ def read(**body: object) -> ReadBody:
 
 
 def parts_of(content: object) -> tuple[object, ...]:
-    return read(messages=[{"role": "user", "content": content}]).request.turns[0].parts
+    return read(messages=[{"role": "user", "content": content}]).request.items[0].parts
 
 
 def refusal(body: object) -> RequestInvalid:
@@ -45,7 +45,7 @@ def test_a_plain_question_becomes_a_request() -> None:
     assert chat_request(body, request_id="r1", function_id="room", model_ids=IDS) == ChatRequest(
         request_id="r1",
         model="openai/gpt-4o",
-        turns=(Turn(role=Role.USER, parts=(TextPart(text="hello"),)),),
+        items=(Turn(role=Role.USER, parts=(TextPart(text="hello"),)),),
         parameters=(Parameter(name="temperature", json="0.5"),),
     )
 
@@ -114,8 +114,8 @@ def test_a_refusal_repeats_no_word_of_a_person() -> None:
 def test_messages_keep_their_order_roles_and_words() -> None:
     roles = ["system", "developer", "user", "assistant", "user"]
     made = read(messages=[{"role": role, "content": f" {role}\n"} for role in roles])
-    assert [turn.role.value for turn in made.request.turns] == roles
-    assert [turn.parts for turn in made.request.turns] == [
+    assert [turn.role.value for turn in made.request.items] == roles
+    assert [turn.parts for turn in made.request.items] == [
         (TextPart(text=f" {role}\n"),) for role in roles
     ]
 
@@ -132,12 +132,12 @@ def test_messages_that_cannot_be_sent_are_dropped_and_counted() -> None:
     ]
     made = read(messages=[*dropped, HELLO])
     assert made.messages_dropped == len(dropped)
-    assert len(made.request.turns) == 1
+    assert len(made.request.items) == 1
 
 
 def test_an_assistant_that_called_tools_keeps_its_words() -> None:
     message = {"role": "assistant", "content": "let me see", "tool_calls": [{"id": "c1"}]}
-    (turn,) = read(messages=[message]).request.turns
+    (turn,) = read(messages=[message]).request.items
     assert turn == Turn(role=Role.ASSISTANT, parts=(TextPart(text="let me see"),))
 
 
@@ -179,7 +179,7 @@ def test_an_image_without_a_known_detail_is_sent_as_auto(detail: object) -> None
 )
 def test_an_unknown_block_is_passed_on_unchanged_and_counted(block: object) -> None:
     made = read(messages=[{"role": "user", "content": ["look:", block]}])
-    text, opaque = made.request.turns[0].parts
+    text, opaque = made.request.items[0].parts
     assert text == TextPart(text="look:")
     assert isinstance(opaque, OpaquePart)
     assert json.loads(opaque.json) == block
@@ -219,7 +219,7 @@ def test_lone_surrogates_never_reach_the_provider() -> None:
         messages=[{"role": "user", "content": ["\ud83d\ude00 \ud83d", {"x": "\ude00"}]}],
         stop="\ud83d",
     )
-    text, opaque = made.request.turns[0].parts
+    text, opaque = made.request.items[0].parts
     assert text == TextPart(text="\U0001f600 \ufffd")
     assert opaque == OpaquePart(json='{"x":"\ufffd"}')
     assert made.request.parameters == (Parameter(name="stop", json='"\ufffd"'),)

@@ -41,10 +41,10 @@ class BuggyCodec:
         self.strike("encode")
         return self._real.encode(request, endpoint)
 
-    def decoder(self) -> StreamDecoder:
+    def decoder(self, *, is_streaming: bool = True) -> StreamDecoder:
         """See `Codec.decoder`."""
         self.strike("decoder")
-        return _BuggyDecoder(self._real.decoder(), self)
+        return _BuggyDecoder(self._real.decoder(is_streaming=is_streaming), self)
 
     def error(self, failure: StreamFailure) -> ProviderError:
         """See `Codec.error`."""

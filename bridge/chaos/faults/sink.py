@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 
 from actors.kernel.handover import HandOver
 from actors.ports import Cancelled, Completed, Ending
-from actors.values import ReasoningAdvanced, RefusalAdvanced, StreamEvent, TextAdvanced
+from actors.values import ReasoningAdvanced, RefusalAdvanced, Shown, TextAdvanced
 from bridge.chaos.trace import End, Visit
 
 # Is it content (or else reasoning), and the text.
@@ -29,7 +29,7 @@ class DoorSink:
         self._pieces: HandOver[Piece] = HandOver(bytes_max, pieces_max or 1_000_000)
         self.ending: Ending | None = None
 
-    def show(self, events: Sequence[StreamEvent]) -> bool:
+    def show(self, events: Sequence[Shown]) -> bool:
         """See `EventSink.show`."""
         if self._pieces.is_closed:
             self._visit.shown_after_end += 1

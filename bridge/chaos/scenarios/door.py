@@ -146,7 +146,7 @@ class Door:
         request = ChatRequest(
             request_id=visit.id,
             model=visit.id,
-            turns=(Turn(role=Role.USER, parts=(TextPart(text="hello"),)),),
+            items=(Turn(role=Role.USER, parts=(TextPart(text="hello"),)),),
         )
         try:
             return await self._app.admitted(request, self._settings, self._sink, user=visit.user)
