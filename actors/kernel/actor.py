@@ -50,8 +50,14 @@ class Actor(pykka.Actor, Generic[M]):
     cell_class: ClassVar[type[Cell]]
     awaits_start: ClassVar[bool] = False
     awaits_stop: ClassVar[bool] = False
+    has_end_hooks: ClassVar[bool] = False
 
     _cell: Cell
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """Note what a life of this class has to be asked for at its end."""
+        super().__init_subclass__(**kwargs)
+        cls.has_end_hooks = cls.on_stop is not Actor.on_stop
 
     def __init__(self) -> None:
         """Override freely; there is nothing to call."""
@@ -182,7 +188,8 @@ class Actor(pykka.Actor, Generic[M]):
 
     def cancel_timer(self, key: Hashable) -> None:
         """Call a timer off, even one that has fired and waits; harmless when there is none."""
-        self._carry_out(self._cell.cancel_timer, key)
+        if self._cell.timers is not None:
+            self._carry_out(self._cell.cancel_timer, key)
 
     def set_receive_timeout(self, after_s: float | None, message: M | None = None) -> None:
         """Receive `message` after `after_s` seconds without mail, and again after as many more.

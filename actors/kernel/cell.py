@@ -57,6 +57,9 @@ KILL_GRACE_S = 1.0
 
 PYKKA_MESSAGES = frozenset({ProxyCall, ProxyGetAttr, ProxySetAttr, _ActorStop})
 
+# Signals that the runtime may answer for the actor; all others are only heard.
+RUNTIME_SIGNALS = frozenset({Shutdown, TimerFired, ReceiveTimeout, PipeFailed})
+
 _PERMANENT, _TRANSIENT, _TEMPORARY = Restart
 
 # The phases in which a life is under way.
@@ -374,8 +377,17 @@ class Cell(Bonds):
             return True
         return False
 
+    def _hear(self, signal: Signal) -> object:
+        """Let the behaviour hear a signal."""
+        behaviour = self.behaviour
+        assert behaviour is not None, "a running cell has a behaviour"
+        if type(signal) is Poisoned:
+            behaviour.on_poisoned(signal)
+            return None
+        return behaviour.receive(signal.message if isinstance(signal, TimerFired) else signal)
+
     def _call_for(self, signal: Signal) -> Callable[[], object]:
-        """What of the behaviour hears a signal."""
+        """What of the behaviour of this life hears a signal, wherever that will run."""
         behaviour = self.behaviour
         assert behaviour is not None, "a running cell has a behaviour"
         if isinstance(signal, Poisoned):
@@ -396,6 +408,8 @@ class Cell(Bonds):
         """Call on_stop or on_failure; an error in a hook turns the end into a crash."""
         behaviour = self.behaviour
         assert behaviour is not None, "a life that ends has a behaviour"
+        if not (behaviour.has_end_hooks or isinstance(reason, Crashed)):
+            return reason
         token = current.set(self)
         try:
             if isinstance(reason, Crashed):

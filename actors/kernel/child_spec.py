@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from msgspec import Struct
 
 from actors.kernel.mailbox import DEFAULT_MAILBOX, MailboxSpec
 from actors.kernel.signals import Signal
@@ -126,8 +128,7 @@ class RestartPolicy:
 DEFAULT_POLICY = RestartPolicy()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChildSpec(Generic[M]):
+class ChildSpec(Struct, Generic[M], frozen=True, kw_only=True):
     """What a supervisor needs to know to start a child and to keep it.
 
     Attributes:
@@ -160,8 +161,7 @@ class ChildSpec(Generic[M]):
 # --- what actors say to supervisors -----------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StartChild:
+class StartChild(Struct, frozen=True, kw_only=True):
     """Start this child. Answered with `StartedChild` or `StartRefused`.
 
     The answers are signals, so that no full mailbox can lose one. With `monitor`, `reply_to`
@@ -174,46 +174,43 @@ class StartChild:
     monitor: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StartedChild(Signal):
+class StartedChild(Struct, Signal, frozen=True, kw_only=True):
     """The child runs. `token` is that of the `StartChild` it answers."""
 
     ref: ActorRef[Any]
     token: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StartRefused(Signal):
+class StartRefused(Struct, Signal, frozen=True, kw_only=True):
     """No child was started: the supervisor is full or stopping, or the start failed."""
 
     reason: str
-    error: BaseException | None = field(default=None, repr=False)
+    error: BaseException | None = None
     token: int = 0
 
+    def __repr__(self) -> str:
+        return f"StartRefused({self.reason}, {type(self.error).__name__}, {self.token})"
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StopChild:
+
+class StopChild(Struct, frozen=True, kw_only=True):
     """Shut this child down and forget it; harmless when it is gone already."""
 
     ref: ActorRef[Any]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RestartDue:
+class RestartDue(Struct, frozen=True, kw_only=True):
     """A supervisor's note to itself: the backoff or hold of this child may be over."""
 
     ref: ActorRef[Any]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ListChildren:
+class ListChildren(Struct, frozen=True, kw_only=True):
     """Ask a supervisor who lives; answered with `Children`."""
 
     reply_to: ActorRef[Children]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Children(Signal):
+class Children(Struct, Signal, frozen=True, kw_only=True):
     """The live children of a supervisor, oldest first."""
 
     refs: tuple[ActorRef[Any], ...]

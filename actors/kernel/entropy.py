@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import os
 import random  # This module is where chance comes in
+from threading import Lock
 from typing import Protocol
+
+# Random bytes fetched at once: a call into the system for each token costs more than the token.
+POOL_BYTES = 4096
 
 
 class Entropy(Protocol):
@@ -22,6 +26,8 @@ class SystemEntropy:
 
     def __init__(self) -> None:
         self._random = random.SystemRandom()
+        self._pool, self._pool_pid = b"", 0
+        self._lock = Lock()
 
     def uniform(self, low: float, high: float) -> float:
         """See `Entropy.uniform`."""
@@ -29,7 +35,12 @@ class SystemEntropy:
 
     def token(self, size_bytes: int) -> str:
         """See `Entropy.token`."""
-        return os.urandom(size_bytes).hex()
+        with self._lock:
+            # A forked process must not repeat what its parent says.
+            if len(self._pool) < size_bytes or self._pool_pid != os.getpid():
+                self._pool, self._pool_pid = os.urandom(max(POOL_BYTES, size_bytes)), os.getpid()
+            token, self._pool = self._pool[:size_bytes], self._pool[size_bytes:]
+        return token.hex()
 
 
 class SeededEntropy:

@@ -19,7 +19,13 @@ from typing import TYPE_CHECKING, Any
 
 from pykka.messages import _ActorStop
 
-from actors.kernel.cell import ALIVE, PYKKA_MESSAGES, TURN_MESSAGES_MAX, Cell
+from actors.kernel.cell import (
+    ALIVE,
+    PYKKA_MESSAGES,
+    RUNTIME_SIGNALS,
+    TURN_MESSAGES_MAX,
+    Cell,
+)
 from actors.kernel.envelope import Envelope, SignalEnvelope
 from actors.kernel.lanes import ENDING, RUNNING, STARTING, current
 from actors.kernel.signals import KILLED, NORMAL, Crashed, ExitReason, Killed, Signal
@@ -79,7 +85,7 @@ class SoonCell(LoopCell):
         """See `Cell.wake`."""
         if not self.is_scheduled and self.phase is RUNNING and self._paused is None:
             self.is_scheduled = True
-            self.system.loop.call_soon(self._drain, context=self._own_context())
+            self.system.turns.plan(self._own_context(), self._drain)
 
     def _begin(self) -> None:
         behaviour = self.behaviour
@@ -96,7 +102,7 @@ class SoonCell(LoopCell):
                 elif not self.queue or not self.is_ready:
                     break
                 elif left == 0:
-                    self.system.loop.call_soon(self._drain, context=self._own_context())
+                    self.system.turns.plan(self._own_context(), self._drain)
                     return
                 else:
                     left -= 1
@@ -138,11 +144,11 @@ class SoonCell(LoopCell):
             self._handled(envelope, result)
 
     def _deliver_signal(self, signal: Signal) -> None:
-        if self._take_signal(signal):
+        if type(signal) in RUNTIME_SIGNALS and self._take_signal(signal):
             return
         self.in_hand = SignalEnvelope(signal)
         try:
-            self._call_for(signal)()
+            self._hear(signal)
         except BaseException as error:  # noqa: BLE001 - the kernel's receive loop
             self._failed(None, error)
         else:
@@ -296,11 +302,11 @@ class TaskCell(LoopCell):
                 self._handled_too_late(envelope, result)
 
     async def _deliver_signal(self, signal: Signal, generation: int) -> None:
-        if self._take_signal(signal):
+        if type(signal) in RUNTIME_SIGNALS and self._take_signal(signal):
             return
         self.in_hand = SignalEnvelope(signal)
         try:
-            await _settled(self._call_for(signal)())
+            await _settled(self._hear(signal))
         except asyncio.CancelledError:
             raise
         except BaseException as error:

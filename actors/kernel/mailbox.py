@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass
 from enum import Enum
+
+from msgspec import Struct
 
 
 class WhenFull(Enum):
@@ -15,8 +16,7 @@ class WhenFull(Enum):
     DROP_NEWEST = "drop_newest"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MailboxSpec:
+class MailboxSpec(Struct, frozen=True, kw_only=True):
     """The bounds of the message lane.
 
     `messages_max` counts messages; `bytes_max` adds up their `size_bytes` (0 for a message that

@@ -1,47 +1,47 @@
 """What the runtime tells actors. Signals travel in the system lane, before all messages.
 
-How a life ends is an `ExitReason`. The kernel never looks into the error of a `Crashed`; a
+Several are made for every life, so they are structs: as frozen as a dataclass, at a fifth of the
+cost. How a life ends is an `ExitReason`. The kernel never looks into the error of a `Crashed`; a
 supervisor's restart policy does.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from actors.kernel.ref import ActorRef
 
 
-@dataclass(frozen=True, slots=True)
-class Normal:
+class Normal(Struct, frozen=True):
     """The actor stopped itself; its work is done."""
 
 
-@dataclass(frozen=True, slots=True)
-class Stopped:
+class Stopped(Struct, frozen=True):
     """Its parent or the system asked it to shut down, and it did."""
 
 
-@dataclass(frozen=True, slots=True)
-class Killed:
+class Killed(Struct, frozen=True):
     """It was killed, or the handler it was in got cancelled."""
 
 
-@dataclass(frozen=True, slots=True)
-class Crashed:
+class Crashed(Struct, frozen=True):
     """A handler or a hook raised. The error's text may be private, so it stays out of `repr`."""
 
-    error: BaseException = field(repr=False)
+    error: BaseException
 
     @property
     def kind(self) -> str:
         """The class name of the error, which is all that a log needs."""
         return type(self.error).__name__
 
+    def __repr__(self) -> str:
+        return f"Crashed({self.kind})"
 
-@dataclass(frozen=True, slots=True)
-class NoProc:
+
+class NoProc(Struct, frozen=True):
     """There was no such actor any more when somebody began to monitor it."""
 
 
@@ -64,45 +64,42 @@ class Signal:
     __slots__ = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Terminated(Signal):
+class Terminated(Struct, Signal, frozen=True):
     """A monitored actor has ended for good. Sent exactly once per monitor."""
 
     ref: ActorRef[Any]
     reason: ExitReason
 
 
-@dataclass(frozen=True, slots=True)
-class LinkBroken(Signal):
+class LinkBroken(Struct, Signal, frozen=True):
     """A linked actor has ended; only actors with `traps_exits` hear it, others end with it."""
 
     ref: ActorRef[Any]
     reason: ExitReason
 
 
-@dataclass(frozen=True, slots=True)
-class Shutdown(Signal):
+class Shutdown(Struct, Signal, frozen=True):
     """Finish what is in hand and end before `deadline_s` (monotonic), or be killed."""
 
     deadline_s: float
 
 
-@dataclass(frozen=True, slots=True)
-class PipeFailed(Signal):
+class PipeFailed(Struct, Signal, frozen=True):
     """To the actor itself: piped work raised, and nothing was said about that: it crashes."""
 
-    error: BaseException = field(repr=False)
+    error: BaseException
+
+    def __repr__(self) -> str:
+        return f"PipeFailed({type(self.error).__name__})"
 
 
-@dataclass(frozen=True, slots=True)
-class ChildStarted(Signal):
+class ChildStarted(Struct, Signal, frozen=True):
     """To the parent: a child's `on_start` has returned; it takes messages now."""
 
     ref: ActorRef[Any]
 
 
-@dataclass(frozen=True, slots=True)
-class ChildExited(Signal):
+class ChildExited(Struct, Signal, frozen=True):
     """To the parent: a child's life is over.
 
     `is_waiting`: the cell keeps its ref and its mail and waits for the parent's word (restart,
@@ -115,23 +112,23 @@ class ChildExited(Signal):
     escalates: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class ChildFaltered(Signal):
+class ChildFaltered(Struct, Signal, frozen=True):
     """To the parent: a child met an error that it survived (an isolated failure)."""
 
     ref: ActorRef[Any]
-    error: BaseException = field(repr=False)
+    error: BaseException
+
+    def __repr__(self) -> str:
+        return f"ChildFaltered({self.ref!r}, {type(self.error).__name__})"
 
 
-@dataclass(frozen=True, slots=True)
-class ChildSucceeded(Signal):
+class ChildSucceeded(Struct, Signal, frozen=True):
     """To the parent: a held child handled its probe without failing."""
 
     ref: ActorRef[Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Poisoned(Signal):
+class Poisoned(Struct, Signal, frozen=True):
     """To a sender: the receiver crashed on a message of this class; it is not redelivered."""
 
     ref: ActorRef[Any]

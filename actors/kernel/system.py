@@ -28,6 +28,7 @@ from actors.kernel.interceptor import hooks_of
 from actors.kernel.lanes import current
 from actors.kernel.ref import ActorRef
 from actors.kernel.signals import Crashed, ExitReason, PipeFailed, Terminated
+from actors.kernel.turns import Turns
 
 if TYPE_CHECKING:
     from actors.kernel.child_spec import ChildSpec
@@ -105,7 +106,8 @@ class ActorSystem:
         self.interceptors = tuple(interceptors)
         self.ask_timeout_s = ask_timeout_s
         self.dead_letters = DeadLetters(self.clock)
-        # Turns of plain handlers run in this one context; tasks get an empty one each.
+        self.turns = Turns(self.loop)
+        # What threads bring back is handled in this one context.
         self.context = Context()
         self.zombies = 0
         self.is_stopping = False

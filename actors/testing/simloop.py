@@ -85,6 +85,9 @@ class SimLoop(base_events.BaseEventLoop):
         permute: False keeps asyncio's own order, whatever the choices say.
     """
 
+    # Every turn of an actor is a callback here, so that the choices say which one is next.
+    orders_turns = True
+
     _ready: deque[asyncio.Handle]
     _stopping: bool
 
