@@ -3,11 +3,14 @@
 closed --too many failures--> open --hold is over--> half-open --probes succeed--> closed
                                ^                        |
                                +------ probe fails -----+
+
+Where the policy may change meanwhile, `rejudged` says what a state is by the policy of now.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from actors.kernel.child_spec import RestartPolicy
@@ -16,24 +19,32 @@ from supervisor.intensity import record_restart
 
 @dataclass(frozen=True, slots=True)
 class Closed:
-    """Everything passes. `failures_s`: recent failures, monotonic seconds, oldest first."""
+    """Everything passes. `failures_s`: what is remembered, monotonic seconds, oldest first."""
 
     failures_s: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Open:
-    """Nothing passes before `until_s`."""
+    """Nothing passes before `until_s`.
+
+    The rest is for another policy to judge by: since when, the wait that the failure asked for,
+    and the failures that were too many; none when it was not opened by counting them.
+    """
 
     until_s: float
+    since_s: float = -math.inf
+    floor_s: float = 0.0
+    failures_s: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class HalfOpen:
-    """One probe is under way; `successes` of them went well so far."""
+    """One probe is under way; `successes` of them went well so far. `failures_s`: see `Open`."""
 
     successes: int = 0
     is_probing: bool = True
+    failures_s: tuple[float, ...] = ()
 
 
 State: TypeAlias = Closed | Open | HalfOpen
@@ -64,16 +75,23 @@ def admit(state: State, *, now_s: float) -> Pass | Refuse:
     match state:
         case Closed():
             return Pass(state)
-        case Open(until_s=until_s):
-            return Pass(HalfOpen()) if now_s >= until_s else Refuse(until_s - now_s)
-        case HalfOpen(is_probing=False, successes=successes):
-            return Pass(HalfOpen(successes=successes))
+        case Open(until_s=until_s, failures_s=failures_s):
+            if now_s < until_s:
+                return Refuse(until_s - now_s)
+            return Pass(HalfOpen(failures_s=failures_s))
+        case HalfOpen(is_probing=False):
+            return Pass(replace(state, is_probing=True))
         case HalfOpen():
             return Refuse(PROBE_RETRY_S)
 
 
 def failed(
-    state: State, *, now_s: float, policy: RestartPolicy, floor_s: float | None = None
+    state: State,
+    *,
+    now_s: float,
+    policy: RestartPolicy,
+    floor_s: float | None = None,
+    history_max: int = 0,
 ) -> State:
     """Record a failure that counts.
 
@@ -82,16 +100,20 @@ def failed(
         now_s: when, on the clock of the state's own times.
         policy: its intensity says how many failures are borne inside the window.
         floor_s: `Retry-After` of the failure; the hold is at least that long, within reason.
+        history_max: failures to remember even when the window has passed over them.
     """
-    hold_s = max(policy.hold_s, min(floor_s or 0.0, policy.backoff.floor_max_s))
     match state:
         case Closed(failures_s=failures_s):
             if policy.intensity is None:
                 return state
-            kept_s = record_restart(failures_s, now_s=now_s, limit=policy.intensity)
-            return Open(now_s + hold_s) if kept_s is None else Closed(kept_s)
-        case HalfOpen():
-            return Open(now_s + hold_s)
+            recent_s = record_restart(failures_s, now_s=now_s, limit=policy.intensity)
+            needed = policy.intensity.restarts_max + 1 if recent_s is None else len(recent_s)
+            kept_s = (*failures_s, now_s)[-max(history_max, needed) :]
+            if recent_s is None:
+                return _open(now_s, floor_s, kept_s, policy)
+            return Closed(kept_s)
+        case HalfOpen(failures_s=failures_s):
+            return _open(now_s, floor_s, failures_s, policy)
         case Open():
             # A call admitted before it opened has failed late: that is no news.
             return state
@@ -103,7 +125,7 @@ def succeeded(state: State, *, policy: RestartPolicy) -> State:
         case HalfOpen(successes=successes):
             if successes + 1 >= policy.probes_needed:
                 return CLOSED
-            return HalfOpen(successes=successes + 1, is_probing=False)
+            return replace(state, successes=successes + 1, is_probing=False)
         case _:
             return state
 
@@ -111,5 +133,45 @@ def succeeded(state: State, *, policy: RestartPolicy) -> State:
 def undecided(state: State) -> State:
     """A call ended without saying anything about health (stopped by its user)."""
     if isinstance(state, HalfOpen):
-        return HalfOpen(successes=state.successes, is_probing=False)
+        return replace(state, is_probing=False)
     return state
+
+
+def rejudged(state: State, *, now_s: float, policy: RestartPolicy) -> State:
+    """Return what the state is by a policy that may have changed since.
+
+    A hold lasts as long as the policy of now says, counted from when it began; what this policy
+    would have borne is not held at all. Failures that it would not have borne hold from the last
+    one of them, if that hold is not over yet. By an unchanged policy a state is what it is.
+    """
+    match state:
+        case Closed(failures_s=failures_s) if failures_s:
+            last_s = failures_s[-1]
+            if now_s < last_s + policy.hold_s and _are_too_many(failures_s, policy):
+                return _open(last_s, None, failures_s, policy)
+        case Open(since_s=since_s, floor_s=floor_s, failures_s=failures_s) if failures_s:
+            if _are_too_many(failures_s, policy):
+                return _open(since_s, floor_s, failures_s, policy)
+            return Closed(failures_s)
+        case HalfOpen(failures_s=failures_s) if failures_s:
+            if not _are_too_many(failures_s, policy):
+                return Closed(failures_s)
+        case _:
+            pass
+    return state
+
+
+def _open(
+    since_s: float, floor_s: float | None, failures_s: tuple[float, ...], policy: RestartPolicy
+) -> Open:
+    asked_s = floor_s if floor_s is not None and floor_s > 0 else 0.0  # It may be no number.
+    hold_s = max(policy.hold_s, min(asked_s, policy.backoff.floor_max_s))
+    return Open(since_s + hold_s, since_s, asked_s, failures_s)
+
+
+def _are_too_many(failures_s: tuple[float, ...], policy: RestartPolicy) -> bool:
+    """Whether the last failure was one too many."""
+    limit = policy.intensity
+    if limit is None:
+        return False
+    return record_restart(failures_s[:-1], now_s=failures_s[-1], limit=limit) is None

@@ -1,25 +1,30 @@
-"""Admits work under live limits, and keeps one restart policy per key.
+"""Lets work in under live limits, and keeps one restart policy per key.
 
-Lifetime   permanent. After a restart it counts the children that are running.
+Lifetime   permanent. After a restart it counts the work that is under way.
 Parent     the root; beside it the dynamic supervisor that starts what is admitted.
 
 Receives   Admit          ask; answered when there is room, or refused
+           Claim          the same for an actor that lives already; told or asked
            StartedChild, StartRefused, Children   from the dynamic supervisor
-           Terminated     a child ended: its permit is back, its keys' policies hear how
+           Terminated     work has ended: its permit is back, its keys' policies hear how
+           WaitOver       a note to itself: who waited has gone, or waited long enough
            CountDue       a note to itself: ask again who runs
 Sends      Admitted, Refused   as the answer of `Admit`, also when this gate ends
+           Granted, Refused    as the answer of `Claim`, likewise
            StartChild, ListChildren   to the dynamic supervisor
 
 A key stands for somebody (a user) or something (a provider) whose failures count together. Its
 policy is a circuit breaker: held keys are refused at once, then one probe goes through. Neither
 permits nor breakers depend on good manners: both hear of an end from the runtime.
+
+What has a permit survives a crash of the gate. Admitted children are listed by their supervisor;
+holders of claims are those whom this actor monitors, which its cell remembers from life to life.
 """
 
 from __future__ import annotations
 
-from collections import OrderedDict, deque
 from dataclasses import dataclass
-from enum import Enum
+from functools import partial
 from typing import Any, TypeAlias, assert_never
 
 from actors.kernel.actor import LoopActor
@@ -27,41 +32,36 @@ from actors.kernel.child_spec import (
     Children,
     ChildSpec,
     ListChildren,
-    RestartPolicy,
     StartChild,
     StartedChild,
     StartRefused,
 )
 from actors.kernel.future import Reply
+from actors.kernel.permit import Claim, Granted, KeyPolicy, Refusal, Refused
 from actors.kernel.ref import ActorRef
-from actors.kernel.signals import NO_PROC, Crashed, ExitReason, Normal, Poisoned, Terminated
+from actors.kernel.signals import NO_PROC, ExitReason, Poisoned, Signal, Terminated
 from actors.kernel.system import ActorSystem
-from supervisor.breaker import (
-    CLOSED,
-    HalfOpen,
-    Pass,
-    Refuse,
-    State,
-    admit,
-    failed,
-    succeeded,
-    undecided,
-)
-from supervisor.kept import floor_of
+from supervisor.keys import KEYS_MAX, Breakers, KeyCounts
+from supervisor.waiting import WaitingRoom
 
-# How many keys with something to remember are kept; the one unused longest goes first.
-KEYS_MAX = 10_000
+__all__ = [
+    "KEYS_MAX",
+    "Admit",
+    "Admitted",
+    "Claim",
+    "CountDue",
+    "GateActor",
+    "GateFigures",
+    "GateMessage",
+    "Granted",
+    "KeyPolicy",
+    "Refusal",
+    "Refused",
+    "WaitOver",
+]
 
 # Seconds until the dynamic supervisor is asked again who runs, if its mailbox was full.
 COUNT_RETRY_S = 0.1
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KeyPolicy:
-    """One key of a piece of work, and the policy that counts its failures."""
-
-    key: str
-    policy: RestartPolicy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,35 +71,21 @@ class Admitted:
     ref: ActorRef[Any]
 
 
-class Refusal(Enum):
-    """Why something was not admitted."""
-
-    FULL = "full"
-    HELD = "held"
-    NOT_STARTED = "not started"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Refused:
-    """It was not admitted; nothing was started. `key` is the one that is held."""
-
-    why: Refusal
-    retry_after_s: float = 0.0
-    key: str = ""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Admit:
     """Start this child as soon as fewer than `running_max` run.
 
-    Limits travel with each request, so a changed limit counts from the next request on: raised
-    or lowered. Lowering lets what runs finish. Who asks with a deadline is forgotten after it.
+    Limits travel with each request, so a changed limit counts from the next request on: raised,
+    it lets those in who wait, before the one that brought it; lowered, it lets what runs finish.
+    Who asks with a deadline is forgotten after it. Requests of one `fair_key` wait in line, and
+    the keys take turns; in a full room, who takes up most places gives one to who has fewer.
     """
 
     spec: ChildSpec[Any]
     keys: tuple[KeyPolicy, ...]
     running_max: int
     waiting_max: int = 1000
+    fair_key: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,25 +93,60 @@ class CountDue:
     """Ask again who runs."""
 
 
-GateMessage: TypeAlias = Admit | StartedChild | StartRefused | Children | Terminated | CountDue
+@dataclass(frozen=True, slots=True)
+class WaitOver(Signal):
+    """Who waited has gone, or has waited long enough."""
+
+    work: Work
+    why: Refusal
 
 
-@dataclass(slots=True)
-class _Work:
+GateMessage: TypeAlias = (
+    Admit | Claim | StartedChild | StartRefused | Children | Terminated | WaitOver | CountDue
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GateFigures:
+    """A gate at one moment, for reports. `running` counts what is being started as well."""
+
+    running: int
+    running_max: int
+    waiting: int
+    keys: KeyCounts
+
+
+@dataclass(slots=True, eq=False)
+class Work:
     """What was asked for; the asker, until it is answered; the keys for which it is the probe."""
 
-    admit: Admit
+    asked: Admit | Claim
     reply: Reply | None
+    fair_key: str
     probes: tuple[str, ...] = ()
 
     @property
     def is_wanted(self) -> bool:
-        return self.reply is not None and self.reply.is_wanted
+        """Whether somebody still waits for the answer."""
+        if self.reply is None:
+            return False
+        return self.reply.is_wanted or _listener(self.asked) is not None
 
-    def answer(self, answer: Admitted | Refused) -> None:
+    def answer(self, answer: Admitted | Granted | Refused) -> None:
+        """Answer, once."""
         reply, self.reply = self.reply, None
-        if reply is not None:
+        if reply is None:
+            return
+        listener = _listener(self.asked)
+        if listener is not None and not isinstance(answer, Admitted):
+            listener.cell.signal(answer)
+        if listener is None or reply.is_wanted:
             reply.set(answer)
+
+    def refuse(self, why: Refusal, *, retry_after_s: float = 0.0, key: str = "") -> None:
+        """Answer that it may not."""
+        token = self.asked.token if isinstance(self.asked, Claim) else 0
+        self.answer(Refused(why=why, retry_after_s=retry_after_s, key=key, token=token))
 
 
 class GateActor(LoopActor[GateMessage]):
@@ -134,37 +155,49 @@ class GateActor(LoopActor[GateMessage]):
     Args:
         children: the dynamic supervisor that starts what is admitted, or its name in the
             system: a sibling that is started before the gate has no ref yet when specs are made.
+            None for a gate that is only for claims.
     """
 
-    def __init__(self, children: ActorRef[StartChild | ListChildren] | str) -> None:
+    def __init__(self, children: ActorRef[StartChild | ListChildren] | str | None) -> None:
         self._children = _found(self.system, children)
         self._running_max = 1
-        self._waiting: deque[_Work] = deque()
-        self._starting: dict[int, _Work] = {}
-        self._running: dict[ActorRef[Any], _Work | None] = {}
+        self._waiting: WaitingRoom[Work] = WaitingRoom()
+        # Those of them that claim, by their holder.
+        self._claims: dict[ActorRef[Any], Work] = {}
+        self._starting: dict[int, Work] = {}
+        self._running: dict[ActorRef[Any], Work | None] = {}
         # Ends that were heard of before the start.
         self._early: dict[ActorRef[Any], ExitReason] = {}
         # Every life has numbers of its own: an answer to an earlier one must not pass for ours.
         self._tokens = self.life << 32
         self._is_counting = False
         self._counted_token = 0
-        self._breakers: OrderedDict[str, State] = OrderedDict()
+        self._breakers = Breakers(self.system.clock.now_s)
 
     def on_start(self) -> None:
-        """In a later life: ask who runs, for the permits of those are taken."""
-        self.monitor(self._children)
-        if self.life > 1:
-            self._count()
+        """In a later life: find out who runs, for the permits of those are taken."""
+        children = self._children
+        for ref in self.monitored:
+            if ref is not children:
+                self._running[ref] = None
+        if children is not None:
+            self.monitor(children)
+            if self.life > 1:
+                self._count(children)
 
     def on_poisoned(self, notice: Poisoned) -> None:
         """The dynamic supervisor crashed on a message of ours: find out what it never did."""
-        self._count()
+        if self._children is not None:
+            self._count(self._children)
 
     def release(self) -> None:
         """Refuse everybody who still waits: the next life knows nothing of them."""
-        for work in (*self._waiting, *self._starting.values()):
+        for work in tuple(self._waiting):
+            self._has_left(work)
+            work.refuse(Refusal.NOT_STARTED)
+        for work in self._starting.values():
             if work.is_wanted:
-                work.answer(Refused(why=Refusal.NOT_STARTED))
+                work.refuse(Refusal.NOT_STARTED)
 
     @property
     def in_use(self) -> int:
@@ -176,6 +209,15 @@ class GateActor(LoopActor[GateMessage]):
         """Whether one more may be started now."""
         return not self._is_counting and self.in_use < self._running_max
 
+    def figures(self) -> GateFigures:
+        """Count what a report tells of this gate."""
+        return GateFigures(
+            running=self.in_use,
+            running_max=self._running_max,
+            waiting=self._waiting.count,
+            keys=self._breakers.counts(),
+        )
+
     def receive(self, message: GateMessage) -> None:
         """See the module docstring."""
         match message:
@@ -183,70 +225,139 @@ class GateActor(LoopActor[GateMessage]):
                 self._on_admit(message)
             case StartedChild(ref=ref, token=token):
                 self._on_started(ref, token)
-            case StartRefused(reason=reason, token=token):
-                self._on_refused(token, Refusal.FULL if reason == "full" else Refusal.NOT_STARTED)
             case Terminated(ref=ref, reason=reason):
                 self._on_terminated(ref, reason)
+            case Claim():
+                self._on_claim(message)
+            case WaitOver(work=work, why=why):
+                self._on_wait_over(work, why)
+            case StartRefused(reason=reason, token=token):
+                self._on_refused(token, Refusal.FULL if reason == "full" else Refusal.NOT_STARTED)
             case Children(refs=refs):
                 self._on_children(refs)
             case CountDue():
-                self._count()
+                assert self._children is not None, "only a supervisor is asked who runs"
+                self._count(self._children)
             case _:
                 assert_never(message)
-        self._let_in()
+        if self._waiting.count:
+            self._let_in()
+        if self._early and not self._starting:
+            self._early.clear()
 
     # --- asking to come in -----------------------------------------------------------------------
 
-    def _on_admit(self, message: Admit) -> None:
-        self._running_max = message.running_max
-        work = _Work(message, self.reply_later())
-        if len(self._waiting) >= message.waiting_max:
-            self._waiting = deque(each for each in self._waiting if each.is_wanted)
-        if len(self._waiting) >= message.waiting_max and not self.has_room:
-            work.answer(Refused(why=Refusal.FULL))
-        elif (refused := self._held(message)) is not None:
-            work.answer(refused)
+    def _on_admit(self, admit: Admit) -> None:
+        work = Work(admit, self.reply_later(), admit.fair_key)
+        if self._children is None:
+            work.refuse(Refusal.NOT_STARTED)
         else:
-            self._waiting.append(work)
+            self._take(work)
 
-    def _held(self, message: Admit) -> Refused | None:
-        """Refuse at once what any key's policy holds; takes no probe yet."""
-        now_s = self.system.clock.now_s()
-        for each in message.keys:
-            answer = admit(self._breakers.get(each.key, CLOSED), now_s=now_s)
-            if isinstance(answer, Refuse):
-                return Refused(why=Refusal.HELD, retry_after_s=answer.retry_after_s, key=each.key)
-        return None
+    def _on_claim(self, claim: Claim) -> None:
+        work, holder = Work(claim, self.reply_later(), claim.fair_key), claim.holder
+        if not holder.is_alive():
+            work.refuse(Refusal.NOT_STARTED)
+        elif holder in self._running:
+            # It has its permit, were it from before a crash of this gate, or of its own.
+            self._running[holder] = self._running[holder] or work
+            work.answer(Granted(token=claim.token))
+        elif (waiting := self._claims.get(holder)) is not None:
+            waiting.asked, waiting.reply = claim, work.reply
+            self._watch_asker(waiting)
+        else:
+            self._take(work)
+
+    def _take(self, work: Work) -> None:
+        """Let somebody in who has just come, or wait, or go."""
+        asked = work.asked
+        self._running_max = asked.running_max
+        if self._waiting.count:
+            # Those who wait come first, if it is a higher limit that has come.
+            self._let_in()
+        if not work.is_wanted:
+            return
+        if (held := self._breakers.held(asked.keys)) is not None:
+            work.refuse(Refusal.HELD, retry_after_s=held.retry_after_s, key=held.key)
+        elif self.has_room:
+            self._begin(work)
+        else:
+            self._wait(work)
+
+    def _wait(self, work: Work) -> None:
+        if self._waiting.count >= work.asked.waiting_max:
+            displaced = self._waiting.displace(work.fair_key)
+            if displaced is None:
+                work.refuse(Refusal.FULL)
+                return
+            self._has_left(displaced)
+            displaced.refuse(Refusal.FULL)
+        self._waiting.add(work.fair_key, work)
+        self._watch_asker(work)
+        if isinstance(work.asked, Claim):
+            holder, wait_max_s = work.asked.holder, work.asked.wait_max_s
+            self._claims[holder] = work
+            # No monitor: those are for permits that are taken.
+            holder.cell.watch(work, lambda _: self._note(WaitOver(work, Refusal.NOT_STARTED)))
+            self.start_timer(work, WaitOver(work, Refusal.FULL), wait_max_s)
+
+    def _watch_asker(self, work: Work) -> None:
+        """Give the place to others as soon as nobody waits for the answer any more."""
+        reply = work.reply
+        if reply is not None and _listener(work.asked) is None:
+            reply.when_unwanted(partial(self._asker_left, work, reply))
+
+    def _asker_left(self, work: Work, reply: Reply) -> None:
+        if work.reply is reply:
+            self._note(WaitOver(work, Refusal.NOT_STARTED))
+
+    def _note(self, note: WaitOver) -> None:
+        """Tell oneself from outside of all handlers."""
+        self.actor_ref.cell.signal(note)
+
+    def _on_wait_over(self, work: Work, why: Refusal) -> None:
+        if self._waiting.discard(work.fair_key, work):
+            self._has_left(work)
+            if work.is_wanted:
+                work.refuse(why)
+
+    def _has_left(self, work: Work) -> None:
+        """Forget that somebody waited."""
+        if isinstance(work.asked, Claim):
+            holder = work.asked.holder
+            self._claims.pop(holder, None)
+            holder.cell.unwatch(work)
+            self.cancel_timer(work)
 
     def _let_in(self) -> None:
-        while self._waiting and self.has_room:
-            work = self._waiting.popleft()
+        while self._waiting.count and self.has_room:
+            work = self._waiting.take()
+            self._has_left(work)
             if not work.is_wanted:
                 continue
-            if (refused := self._held(work.admit)) is not None:
-                work.answer(refused)
+            if (held := self._breakers.held(work.asked.keys)) is not None:
+                work.refuse(Refusal.HELD, retry_after_s=held.retry_after_s, key=held.key)
             else:
-                self._start(work)
-        if not self._starting:
-            self._early.clear()
+                self._begin(work)
 
-    def _start(self, work: _Work) -> None:
-        self._take_probes(work)
-        self._tokens += 1
-        self._starting[self._tokens] = work
-        spec, token = work.admit.spec, self._tokens
-        start = StartChild(spec=spec, reply_to=self.actor_ref, token=token, monitor=True)
+    def _begin(self, work: Work) -> None:
+        """Take a permit."""
+        asked = work.asked
+        work.probes = self._breakers.enter(asked.keys)
+        if isinstance(asked, Admit):
+            self._start(work, asked)
+        else:
+            self._running[asked.holder] = work
+            self.monitor(asked.holder)
+            work.answer(Granted(token=asked.token))
+
+    def _start(self, work: Work, admit: Admit) -> None:
+        self._tokens = token = self._tokens + 1
+        self._starting[token] = work
+        start = StartChild(spec=admit.spec, reply_to=self.actor_ref, token=token, monitor=True)
+        assert self._children is not None, "without a supervisor nothing is admitted"
         if not self._children.offer(start):
             self._on_refused(token, Refusal.NOT_STARTED)
-
-    def _take_probes(self, work: _Work) -> None:
-        now_s = self.system.clock.now_s()
-        for each in work.admit.keys:
-            answer = admit(self._breakers.get(each.key, CLOSED), now_s=now_s)
-            assert isinstance(answer, Pass), "a held key was refused before"
-            if isinstance(answer.state, HalfOpen):
-                work.probes += (each.key,)
-                self._remember(each.key, answer.state)
 
     # --- what became of it -----------------------------------------------------------------------
 
@@ -261,14 +372,14 @@ class GateActor(LoopActor[GateMessage]):
         if not work.is_wanted:
             ref.shut_down(0.0)
         work.answer(Admitted(ref=ref))
-        if ref in self._early:
+        if self._early and ref in self._early:
             self._on_terminated(ref, self._early.pop(ref))
 
     def _on_refused(self, token: int, why: Refusal) -> None:
         work = self._starting.pop(token, None)
         if work is not None:
             self._hear_end(work, NO_PROC)
-            work.answer(Refused(why=why))
+            work.refuse(why)
 
     def _on_terminated(self, ref: ActorRef[Any], reason: ExitReason) -> None:
         if ref is self._children:
@@ -282,15 +393,18 @@ class GateActor(LoopActor[GateMessage]):
         elif self._starting:
             self._early[ref] = reason
 
+    def _hear_end(self, work: Work, reason: ExitReason) -> None:
+        self._breakers.heard(work.asked.keys, work.probes, reason)
+
     # --- counting anew ---------------------------------------------------------------------------
 
-    def _count(self) -> None:
+    def _count(self, children: ActorRef[StartChild | ListChildren]) -> None:
         """Let nobody in until it is known who runs. The question follows all starts before it."""
         self._is_counting = True
         self._counted_token = self._tokens
-        if self._children.offer(ListChildren(reply_to=self.actor_ref)):
+        if children.offer(ListChildren(reply_to=self.actor_ref)):
             return
-        if self._children.is_alive():
+        if children.is_alive():
             self.start_timer(CountDue, CountDue(), COUNT_RETRY_S)
         else:
             self._on_children(())
@@ -305,35 +419,18 @@ class GateActor(LoopActor[GateMessage]):
         for token in [token for token in self._starting if token <= self._counted_token]:
             self._on_refused(token, Refusal.NOT_STARTED)
 
-    # --- policies --------------------------------------------------------------------------------
 
-    def _hear_end(self, work: _Work, reason: ExitReason) -> None:
-        """Tell the policies of its keys how a piece of work ended."""
-        for each in work.admit.keys:
-            state = self._breakers.get(each.key, CLOSED)
-            if isinstance(state, HalfOpen) and each.key not in work.probes:
-                continue  # Admitted before it opened: no news, and the probe is another's.
-            if isinstance(reason, Normal):
-                state = succeeded(state, policy=each.policy)
-            elif isinstance(reason, Crashed) and each.policy.is_counted(reason.error):
-                now_s, floor_s = self.system.clock.now_s(), floor_of(reason)
-                state = failed(state, now_s=now_s, policy=each.policy, floor_s=floor_s)
-            else:
-                state = undecided(state)
-            self._remember(each.key, state)
-
-    def _remember(self, key: str, state: State) -> None:
-        self._breakers.pop(key, None)
-        if state != CLOSED:
-            self._breakers[key] = state
-        if len(self._breakers) > KEYS_MAX:
-            self._breakers.popitem(last=False)
+def _listener(asked: Admit | Claim) -> ActorRef[Granted | Refused] | None:
+    """Who gets the answer as a signal."""
+    return asked.reply_to if isinstance(asked, Claim) else None
 
 
 def _found(
-    system: ActorSystem, address: ActorRef[StartChild | ListChildren] | str
-) -> ActorRef[StartChild | ListChildren]:
-    ref = system.find(address) if isinstance(address, str) else address
+    system: ActorSystem, address: ActorRef[StartChild | ListChildren] | str | None
+) -> ActorRef[StartChild | ListChildren] | None:
+    if not isinstance(address, str):
+        return address
+    ref = system.find(address)
     if ref is None:
         raise LookupError(f"no actor is called {address!r}; start it before the gate")
     return ref

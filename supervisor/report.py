@@ -6,13 +6,15 @@ from dataclasses import dataclass
 
 from actors.kernel.cell import Cell
 from actors.kernel.system import ActorSystem
+from supervisor.gate import GateActor, GateFigures
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Branch:
     """One actor and what is below it.
 
-    `life` counts its starts; `queued` and `queued_bytes` are what waits in its mailbox.
+    `life` counts its starts; `queued` and `queued_bytes` are what waits in its mailbox. `gate` is
+    there for a gate that runs: numbers only, because keys may name people.
     """
 
     name: str
@@ -24,6 +26,7 @@ class Branch:
     queued_bytes: int
     labels: tuple[str, ...]
     children: tuple[Branch, ...]
+    gate: GateFigures | None = None
 
     def walk(self) -> tuple[Branch, ...]:
         """Return this branch and all below it, parents first."""
@@ -49,6 +52,7 @@ def report(system: ActorSystem) -> Report:
 
 def _branch(cell: Cell) -> Branch:
     children = cell.children or {}
+    behaviour = cell.behaviour
     return Branch(
         name=cell.name,
         actor=cell.actor_class.__name__,
@@ -59,4 +63,5 @@ def _branch(cell: Cell) -> Branch:
         queued_bytes=cell.queued_bytes,
         labels=cell.spec.labels,
         children=tuple(_branch(child) for child in children.values()),
+        gate=behaviour.figures() if isinstance(behaviour, GateActor) else None,
     )

@@ -169,6 +169,14 @@ class Actor(pykka.Actor, Generic[M]):
         """Stop watching `ref`."""
         self._carry_out(self._cell.demonitor, ref.cell)
 
+    @property
+    def monitored(self) -> tuple[ActorRef[Any], ...]:
+        """Whom this actor, in whichever life, began to monitor and whose end is still to come.
+
+        The oldest first. A life that follows a crash finds here what it was answerable for.
+        """
+        return self._cell.watched()
+
     def link(self, ref: ActorRef[Any]) -> None:
         """Tie two lives: when one ends abnormally, so does the other (OTP links)."""
         self._carry_out(self._cell.link, ref.cell)

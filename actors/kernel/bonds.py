@@ -67,6 +67,11 @@ class Bonds(Lanes):
             self._watched.discard(other)
         other.unwatch(self)
 
+    def watched(self) -> tuple[ActorRef[Any], ...]:
+        """See `Actor.monitored`."""
+        watched = self._watched if self._watched is not None else ()
+        return tuple(cell.ref for cell in sorted(watched, key=lambda cell: cell.number))
+
     def _watched_ended(self, terminated: Terminated) -> None:
         if self._watched is not None:
             self._watched.discard(terminated.ref.cell)

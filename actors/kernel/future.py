@@ -237,6 +237,14 @@ class Reply:
         """Whether somebody still waits: False after a deadline, a cancellation, or for a tell."""
         return self._reply_to is not None and not self._reply_to.is_done
 
+    def when_unwanted(self, callback: Callable[[], object]) -> None:
+        """Call `callback` once nobody waits any more, were it because of the answer.
+
+        Loop's thread; never for a tell, for which nobody ever waited.
+        """
+        if self._reply_to is not None:
+            self._reply_to.add_done_callback(lambda _: callback())
+
     def set(self, value: object) -> None:
         """Answer. A late answer is counted as a dead letter."""
         self._answer(value, None)

@@ -7,7 +7,16 @@ from hypothesis import strategies as st
 
 from actors import Intensity, RestartPolicy, Then
 from supervisor import Closed, HalfOpen, Open
-from supervisor.breaker import CLOSED, Pass, State, admit, failed, succeeded, undecided
+from supervisor.breaker import (
+    CLOSED,
+    Pass,
+    State,
+    admit,
+    failed,
+    rejudged,
+    succeeded,
+    undecided,
+)
 
 POLICY = RestartPolicy(
     intensity=Intensity(restarts_max=2, window_s=10.0),
@@ -67,7 +76,7 @@ def test_nothing_passes_before_the_hold_is_over_and_then_one_at_a_time(
         before, state = state, step(state, what, now_s)
         if isinstance(before, Open) and isinstance(state, HalfOpen):
             assert now_s >= before.until_s
-        if what == "ask" and before == HalfOpen(successes=getattr(before, "successes", 0)):
+        if what == "ask" and isinstance(before, HalfOpen) and before.is_probing:
             assert state == before, "the one probe is out"
         if isinstance(state, Closed):
             assert len(state.failures_s) <= 2
@@ -86,3 +95,19 @@ def test_it_can_always_be_closed_again(script: list[tuple[str, float]], until_s:
     for _ in range(2):
         state = step(step(state, "ask", now_s), "succeed", now_s)
     assert isinstance(state, Closed)
+
+
+@given(script=steps, history_max=st.integers(min_value=0, max_value=9))
+def test_by_an_unchanged_policy_it_is_what_it_is_at_any_time(
+    script: list[tuple[str, float]], history_max: int
+) -> None:
+    state: State = CLOSED
+    now_s = 0.0
+    for what, after_s in script:
+        now_s += after_s
+        if what == "fail":
+            state = failed(state, now_s=now_s, policy=POLICY, history_max=history_max)
+        else:
+            state = step(state, what, now_s)
+        assert rejudged(state, now_s=now_s, policy=POLICY) == state
+        assert len(getattr(state, "failures_s", ())) <= max(history_max, 3)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from actors import Backoff, Intensity, RestartPolicy, Then
@@ -14,6 +16,7 @@ from supervisor.breaker import (
     State,
     admit,
     failed,
+    rejudged,
     succeeded,
     undecided,
 )
@@ -29,6 +32,17 @@ POLICY = RestartPolicy(
 NEVER = RestartPolicy(then=Then.HOLD)
 
 
+def opened(failures_s: tuple[float, ...] = ()) -> Open:
+    """What has opened just now."""
+    return Open(until_s=NOW_S + 30.0, since_s=NOW_S, failures_s=failures_s)
+
+
+def by(*, restarts_max: int = 2, window_s: float = 10.0, hold_s: float = 30.0) -> RestartPolicy:
+    """The policy after somebody has changed it."""
+    intensity = Intensity(restarts_max=restarts_max, window_s=window_s)
+    return replace(POLICY, intensity=intensity, hold_s=hold_s)
+
+
 @pytest.mark.parametrize(
     ("state", "answer"),
     [
@@ -37,6 +51,7 @@ NEVER = RestartPolicy(then=Then.HOLD)
         (Open(until_s=107.0), Refuse(retry_after_s=7.0)),
         (Open(until_s=100.0), Pass(HalfOpen())),
         (Open(until_s=50.0), Pass(HalfOpen())),
+        (Open(until_s=50.0, failures_s=(9.0,)), Pass(HalfOpen(failures_s=(9.0,)))),
         (HalfOpen(is_probing=True), Refuse(retry_after_s=PROBE_RETRY_S)),
         (HalfOpen(successes=1, is_probing=False), Pass(HalfOpen(successes=1, is_probing=True))),
     ],
@@ -51,10 +66,11 @@ def test_who_asks_to_pass_gets_one_answer(state: State, answer: Pass | Refuse) -
     [
         (CLOSED, Closed((NOW_S,))),
         (Closed((98.0,)), Closed((98.0, NOW_S))),
-        (Closed((98.0, 99.0)), Open(until_s=130.0)),
+        (Closed((98.0, 99.0)), opened((98.0, 99.0, NOW_S))),
         (Closed((80.0, 99.0)), Closed((99.0, NOW_S))),
         (Open(until_s=120.0), Open(until_s=120.0)),
-        (HalfOpen(successes=1), Open(until_s=130.0)),
+        (HalfOpen(successes=1), opened()),
+        (HalfOpen(failures_s=(60.0, 61.0)), opened((60.0, 61.0))),
     ],
     ids=repr,
 )
@@ -97,7 +113,9 @@ def test_an_end_that_says_nothing_gives_the_probe_back(state: State, after: Stat
 def test_a_retry_after_lengthens_the_hold_up_to_its_cap(
     floor_s: float | None, until_s: float
 ) -> None:
-    assert failed(HalfOpen(), now_s=NOW_S, policy=POLICY, floor_s=floor_s) == Open(until_s)
+    after = failed(HalfOpen(), now_s=NOW_S, policy=POLICY, floor_s=floor_s)
+    assert isinstance(after, Open)
+    assert after.until_s == until_s
 
 
 def test_without_an_intensity_it_never_opens() -> None:
@@ -105,3 +123,75 @@ def test_without_an_intensity_it_never_opens() -> None:
     for _ in range(100):
         state = failed(state, now_s=NOW_S, policy=NEVER)
     assert state == CLOSED
+
+
+# --- a policy that was changed ----------------------------------------------------------------
+
+THREE = (90.0, 91.0, 92.0)
+HELD = Open(until_s=122.0, since_s=92.0, failures_s=THREE)
+
+
+@pytest.mark.parametrize(
+    ("policy", "after"),
+    [
+        (POLICY, HELD),
+        (by(hold_s=9.0), Open(until_s=101.0, since_s=92.0, failures_s=THREE)),
+        (by(hold_s=5.0), Open(until_s=97.0, since_s=92.0, failures_s=THREE)),
+        (by(hold_s=900.0), Open(until_s=992.0, since_s=92.0, failures_s=THREE)),
+        (by(restarts_max=3), Closed(THREE)),
+        (by(window_s=1.5), Closed(THREE)),
+        (NEVER, Closed(THREE)),
+    ],
+)
+def test_a_hold_lasts_as_the_policy_of_now_says(policy: RestartPolicy, after: State) -> None:
+    """SPEC 16, 21."""
+    assert rejudged(HELD, now_s=NOW_S, policy=policy) == after
+
+
+def test_a_wait_that_the_failure_asked_for_holds_under_a_changed_policy_too() -> None:
+    held = failed(Closed((98.0, 99.0)), now_s=NOW_S, policy=POLICY, floor_s=40.0)
+    shorter = rejudged(held, now_s=NOW_S, policy=by(hold_s=1.0))
+    assert isinstance(shorter, Open)
+    assert shorter.until_s == NOW_S + 40.0
+
+
+@pytest.mark.parametrize(
+    ("policy", "now_s", "after"),
+    [
+        (POLICY, NOW_S, Closed((90.0, 91.0))),
+        (by(restarts_max=1), NOW_S, Open(until_s=121.0, since_s=91.0, failures_s=(90.0, 91.0))),
+        (by(restarts_max=1), 121.0, Closed((90.0, 91.0))),
+        (by(restarts_max=1, window_s=0.5), NOW_S, Closed((90.0, 91.0))),
+        (by(restarts_max=0, hold_s=5.0), NOW_S, Closed((90.0, 91.0))),
+    ],
+)
+def test_failures_that_a_stricter_policy_would_not_have_borne_hold_at_once(
+    policy: RestartPolicy, now_s: float, after: State
+) -> None:
+    assert rejudged(Closed((90.0, 91.0)), now_s=now_s, policy=policy) == after
+
+
+@pytest.mark.parametrize("is_probing", [True, False])
+def test_a_policy_that_bears_more_needs_no_probe(is_probing: bool) -> None:
+    state = HalfOpen(is_probing=is_probing, failures_s=THREE)
+    assert rejudged(state, now_s=NOW_S, policy=by(restarts_max=3)) == Closed(THREE)
+    assert rejudged(state, now_s=NOW_S, policy=by(hold_s=1.0)) == state
+
+
+@pytest.mark.parametrize(
+    ("history_max", "kept_s"),
+    [(0, (99.0, NOW_S)), (2, (99.0, NOW_S)), (3, (50.0, 99.0, NOW_S)), (9, (50.0, 99.0, NOW_S))],
+)
+def test_a_history_remembers_failures_that_the_window_has_passed_over(
+    history_max: int, kept_s: tuple[float, ...]
+) -> None:
+    """SPEC 21: the history kept is the larger of its own size and what the window needs."""
+    after = failed(Closed((50.0, 99.0)), now_s=NOW_S, policy=POLICY, history_max=history_max)
+    assert after == Closed(kept_s)
+
+
+def test_a_remembered_failure_counts_again_in_a_longer_window() -> None:
+    remembered = failed(Closed((50.0, 99.0)), now_s=NOW_S, policy=POLICY, history_max=3)
+    assert isinstance(rejudged(remembered, now_s=NOW_S, policy=by(window_s=50.0)), Open)
+    forgotten = failed(Closed((50.0, 99.0)), now_s=NOW_S, policy=POLICY)
+    assert isinstance(rejudged(forgotten, now_s=NOW_S, policy=by(window_s=50.0)), Closed)

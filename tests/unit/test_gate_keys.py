@@ -225,5 +225,5 @@ async def test_keys_are_bounded_and_the_longest_unused_goes_first(stage: Stage) 
         while stage.find("chats/a") is not None:
             await stage.wait(0.0)
     await stage.wait()
-    assert isinstance(await hall.answer("first", names[0]), Admitted)
-    assert is_held(await hall.answer("second", names[1]), names[1])
+    assert isinstance(await hall.answer("first", names[0], policy=policy), Admitted)
+    assert is_held(await hall.answer("second", names[1], policy=policy), names[1])
