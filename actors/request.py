@@ -1,16 +1,22 @@
-"""Leads one chat from the request to its one terminal outcome.
+"""Leads one chat from its start to its one outcome.
 
-Lifetime   temporary and significant: the chat's supervisor ends with it.
-Parent     the chat's supervisor; beside it the attempt (`SseActor`).
+Lifetime   temporary. Its end ends the chat's small tree (it is the significant child).
+Parent     the chat's supervisor; beside it the attempt that reads the answer, and the tools.
 
-Receives   StartedChild, StartRefused   from the supervisor, about the attempt
-           StreamAdvanced   events of one socket read; shown, then paid back as credit
-           AttemptBroken    the stream failed after visible output
-           AttemptOver      from itself: the attempt ended, after all that it had sent
-           RoomMade         from itself: the reader caught up
-           Terminated       of the attempt
-Sends      StartChild       to the supervisor
-           GrantCredit      to the attempt
+Receives   StartedChild, StartRefused   from its supervisor: an attempt, or a round of tools
+           StreamAdvanced  what one socket read said
+           AttemptBroken   the stream failed after visible output
+           Terminated      an attempt or a round of tools has ended for good
+           ChildOver       note to itself: that, behind the mail it had sent before
+           RoomMade        the sink takes events again
+           ToolStarted, ToolEnded, ToolHeld, RoundOver   from a round of tools
+           DeadlineDue     the chat has taken too long
+Sends      StartChild, StopChild   to its supervisor
+           GrantCredit     to the attempt
+
+A chat is a row of rounds. Each is one provider call, with as many attempts as its policy allows;
+when the answer ends with calls of tools, these are run, and the next round tells the model what
+they gave. A call that was refused may be sent once more, changed by a remedy.
 
 Its own end carries the outcome: normal, or crashed with the provider's error, which is how
 the gate's policies learn of failures that were handled well. A stop is an orderly shutdown.
@@ -18,11 +24,12 @@ the gate's policies learn of failures that were handled well. A stop is an order
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, TypeAlias, assert_never
 
-from actors.conversation import Conversation, advance
+from actors.conversation import Conversation, advance, reply_items
 from actors.kernel.actor import LoopActor
 from actors.kernel.child_spec import (
     ChildSpec,
@@ -31,7 +38,9 @@ from actors.kernel.child_spec import (
     StartChild,
     StartedChild,
     StartRefused,
+    StopChild,
 )
+from actors.kernel.mailbox import MailboxSpec
 from actors.kernel.ref import ActorRef
 from actors.kernel.signals import NORMAL, Crashed, ExitReason, Killed, Stopped, Terminated
 from actors.ports import (
@@ -46,22 +55,45 @@ from actors.ports import (
     PortError,
     Provider,
     ProviderError,
+    ProviderTimedOut,
     ProviderUnavailable,
+    Remedies,
 )
 from actors.sse import AttemptBroken, GrantCredit, SseActor, SseMessage, StreamAdvanced
-from actors.values import ChatRequest, EndStatus, StreamEnded
+from actors.tool_plan import are_arguments_json
+from actors.tool_round import RoundOver, ToolHeld, ToolRoundActor, ToolSetup
+from actors.values import (
+    ChatRequest,
+    EndStatus,
+    Notice,
+    Noticed,
+    Shown,
+    StreamEnded,
+    ToolCall,
+    ToolEnded,
+    ToolOutput,
+    ToolsHandedOver,
+    ToolStarted,
+    Usage,
+    WireFormat,
+    summed,
+)
 
 # Room in the mailbox for what does not come as credit: see `ChatSetup.mailbox_max`.
 RESERVED_MESSAGES = 8
+
+# Messages that a round of tools may have waiting for the request: all of one burst.
+ROUND_MESSAGES_MAX = 1000
 
 # How long a request whose attempt was killed waits for its own shutdown, before it fails.
 ALONE_MAX_S = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AttemptOver:
-    """The attempt has ended, and everything it sent has been handled."""
+class ChildOver:
+    """An attempt or a round has ended, and everything it sent has been handled."""
 
+    ref: ActorRef[Any]
     reason: ExitReason
 
 
@@ -70,13 +102,23 @@ class RoomMade:
     """The sink takes events again."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeadlineDue:
+    """The time of the whole chat is over."""
+
+
 RequestMessage: TypeAlias = (
     StartedChild
     | StartRefused
     | StreamAdvanced
     | AttemptBroken
-    | AttemptOver
+    | ChildOver
     | RoomMade
+    | ToolStarted
+    | ToolEnded
+    | ToolHeld
+    | RoundOver
+    | DeadlineDue
     | Terminated
 )
 
@@ -89,20 +131,31 @@ class ChatSetup:
         reads_max: socket reads under way from the attempt to the request.
         mailbox_max: messages that may wait for the request; never fewer than the credit.
         attempt_policy: how often an attempt is made again, and when.
-        attempt: the actor that makes it.
+        remedies: what may be changed in a refused call; None: nothing.
+        deadline_s: how long a whole chat may take; None: as long as it does.
+        attempt: the actor that makes an attempt.
+        tool_round: the actor that runs the calls of an answer.
     """
 
     provider: Provider = field(repr=False)
-    codec: Codec = field(repr=False)
+    codecs: Mapping[WireFormat, Codec] = field(repr=False)
     reads_max: int
     mailbox_max: int
     attempt_policy: RestartPolicy
+    remedies: Remedies | None = field(default=None, repr=False)
+    deadline_s: float | None = None
     attempt: type[SseActor] = SseActor
+    tool_round: type[ToolRoundActor] = ToolRoundActor
 
     @property
     def credit(self) -> int:
         """Reads that the request can always take, however small its mailbox."""
         return max(1, min(self.reads_max, self.mailbox_max))
+
+    def mailbox(self, tools: ToolSetup | None) -> MailboxSpec:
+        """The bounds of a request's mailbox."""
+        reserved = RESERVED_MESSAGES if tools is None else RESERVED_MESSAGES + ROUND_MESSAGES_MAX
+        return MailboxSpec(messages_max=self.mailbox_max + reserved)
 
 
 class ChatNotStarted(ProviderError):
@@ -117,37 +170,45 @@ class RequestActor(LoopActor[RequestMessage]):
         endpoint: where it goes.
         setup: the ports and policies of this chat.
         sink: where the answer is shown; finished exactly once, by this actor or its door.
+        tools: how calls are run; None: whoever asked runs them (SPEC 78).
     """
 
     def __init__(
-        self, request: ChatRequest, endpoint: Endpoint, setup: ChatSetup, sink: EventSink
+        self,
+        request: ChatRequest,
+        endpoint: Endpoint,
+        setup: ChatSetup,
+        sink: EventSink,
+        tools: ToolSetup | None = None,
     ) -> None:
         self._request = request
         self._endpoint = endpoint
         self._setup = setup
         self._credit = setup.credit
         self._sink = sink
+        self._tools = tools
         self._conversation = Conversation()
         self._attempt = 0
         self._attempt_ref: ActorRef[SseMessage] | None = None
         self._owed = 0
         self._outcome: ExitReason | None = None
+        # What a chat of one round never fills: earlier rounds, and children that have had theirs.
+        self._round = 1
+        self._is_calling = False
+        self._said: list[Shown] = []
+        self._has_shown = False
+        self._usage: Usage | None = None
+        self._calls_run = 0
+        self._remedies_used: tuple[str, ...] = ()
+        self._child: ActorRef[Any] | None = None
+        self._children_past: set[ActorRef[Any]] = set()
+        self._early_ends: dict[ActorRef[Any], ChildOver] = {}
 
     def on_start(self) -> None:
         """Ask the supervisor for the first attempt."""
-        setup = self._setup
-        call = setup.codec.encode(self._request, self._endpoint)
-        spec: ChildSpec[Any] = ChildSpec(
-            start=partial(
-                setup.attempt, setup.provider, setup.codec, call, self.actor_ref, self._credit
-            ),
-            restart=Restart.TRANSIENT,
-            shutdown_s=0.0,
-            policy=setup.attempt_policy,
-        )
-        parent = self.parent
-        assert parent is not None, "a request lives under its chat's supervisor"
-        parent.tell(StartChild(spec=spec, reply_to=self.actor_ref, monitor=True))
+        if self._setup.deadline_s is not None:
+            self.start_timer("deadline", DeadlineDue(), self._setup.deadline_s)
+        self._begin_attempt()
 
     def receive(self, message: RequestMessage) -> None:
         """See the module docstring."""
@@ -156,31 +217,123 @@ class RequestActor(LoopActor[RequestMessage]):
                 self._on_advanced(message)
             case RoomMade():
                 self._grant()
-            case StartedChild(ref=ref):
-                self._attempt_ref = ref
-                self._grant()
-            case StartRefused():
-                self._fail(ChatNotStarted(ErrorFacts(code="not-started")))
+            case StartedChild(ref=ref, token=token):
+                self._on_started(ref, token)
+            case StartRefused(token=token):
+                self._on_start_refused(token)
             case AttemptBroken(error=error):
                 self._fail(error)
-            case Terminated(reason=reason):
-                # Signals overtake messages; what the attempt sent before comes first.
-                self.actor_ref.tell(AttemptOver(reason=reason))
-            case AttemptOver(reason=reason):
-                self._on_attempt_over(reason)
+            case Terminated(ref=ref, reason=reason):
+                # Signals overtake messages; what the child sent before comes first.
+                self.actor_ref.tell(ChildOver(ref=ref, reason=reason))
+            case ChildOver():
+                self._on_child_over(message)
+            case ToolStarted() | ToolEnded():
+                self._show((message,))
+            case ToolHeld(name=name, retry_after_s=wait_s):
+                self._show((Noticed(notice=Notice.TOOL_PAUSED, about=name, amount=wait_s),))
+            case RoundOver(outputs=outputs):
+                self._on_round_over(outputs)
+            case DeadlineDue():
+                self._fail(ProviderTimedOut(ErrorFacts(code="request-deadline")))
             case _:
                 assert_never(message)
+
+    # --- children --------------------------------------------------------------------------------
+
+    @property
+    def _token(self) -> int:
+        """Names the child whose start or work is waited for: answers to earlier ones are void."""
+        return 2 * self._attempt_series + self._is_calling
+
+    @property
+    def _attempt_series(self) -> int:
+        return self._round + len(self._remedies_used)
+
+    def _begin_attempt(self) -> None:
+        """Send the request of this round; its supervisor sends it again as its policy says."""
+        setup, request = self._setup, self._request
+        codec = setup.codecs[request.wire]
+        call = codec.encode(request, self._endpoint)
+        series = self._attempt_series
+        spec: ChildSpec[Any] = ChildSpec(
+            start=partial(
+                setup.attempt, setup.provider, codec, call, self.actor_ref, self._credit, series
+            ),
+            restart=Restart.TRANSIENT,
+            shutdown_s=0.0,
+            policy=setup.attempt_policy,
+        )
+        self._start(spec)
+
+    def _start(self, spec: ChildSpec[Any]) -> None:
+        parent = self.parent
+        assert parent is not None, "a request lives under its chat's supervisor"
+        start = StartChild(spec=spec, reply_to=self.actor_ref, token=self._token, monitor=True)
+        parent.tell(start)
+
+    def _on_started(self, ref: ActorRef[Any], token: int) -> None:
+        if token != self._token or self._child is not None:
+            # Word of it was held up, and its part is over.
+            self._dismiss(ref)
+            return
+        self._child = ref
+        if not self._is_calling:
+            self._attempt_ref = ref
+            self._grant()
+        early = self._early_ends.pop(ref, None)
+        if early is not None:
+            self._on_child_over(early)
+
+    def _on_start_refused(self, token: int) -> None:
+        if token == self._token:
+            self._fail(ChatNotStarted(ErrorFacts(code="not-started")))
+
+    def _leave_child(self) -> None:
+        """The child of this step has done its part, whatever becomes of it."""
+        child, self._child, self._attempt_ref = self._child, None, None
+        self._early_ends.clear()
+        if child is not None:
+            self._dismiss(child)
+
+    def _dismiss(self, ref: ActorRef[Any]) -> None:
+        self._children_past.add(ref)
+        if self.parent is not None:
+            self.parent.tell(StopChild(ref=ref))
+
+    def _on_child_over(self, over: ChildOver) -> None:
+        if over.ref in self._children_past:
+            self._children_past.discard(over.ref)
+        elif self._child is None:
+            self._early_ends[over.ref] = over
+        elif over.ref is self._child:
+            self._on_over(over.reason)
+
+    def _on_over(self, reason: ExitReason) -> None:
+        if isinstance(reason, Crashed):
+            self._fail(reason.error)
+        elif isinstance(reason, Killed | Stopped):
+            # Nearly always our supervisor did it, and our own shutdown is on the way.
+            assert self._child is not None, "what has ended was a child"
+            alone = ChildOver(ref=self._child, reason=NORMAL)
+            self.start_timer("alone", alone, ALONE_MAX_S)
+        else:
+            self._fail(ProviderUnavailable(ErrorFacts(code="attempt-ended")))
+
+    # --- an answer -------------------------------------------------------------------------------
 
     def _on_advanced(self, message: StreamAdvanced) -> None:
         if self._outcome is not None:
             return
         if message.attempt != self._attempt:
+            if message.attempt < self._attempt:
+                return  # Of an attempt that a remedy or a later round has replaced.
             assert not self._conversation.has_output, "nothing is re-posted after visible output"
             self._attempt, self._conversation = message.attempt, Conversation()
             self._owed = 0
         self._conversation, shown = advance(self._conversation, message.events)
         self._owed += 1
-        has_room = self._sink.show(shown) if shown else True
+        has_room = self._show(shown) if shown else True
         if self._conversation.ended is not None:
             self._on_ended(self._conversation.ended)
         elif has_room:
@@ -191,6 +344,13 @@ class RequestActor(LoopActor[RequestMessage]):
             ref = self.actor_ref
             self._sink.when_room(lambda: ref.offer(RoomMade()))
 
+    def _show(self, shown: Sequence[Shown]) -> bool:
+        if self._outcome is not None:
+            return True
+        if self._tools is not None:
+            self._said += shown
+        return self._sink.show(shown)
+
     def _grant(self) -> None:
         """Pay back the reads that were shown."""
         if self._attempt_ref is not None and self._owed:
@@ -198,34 +358,113 @@ class RequestActor(LoopActor[RequestMessage]):
             self._attempt_ref.offer(GrantCredit(attempt=self._attempt, reads=reads))
 
     def _on_ended(self, ended: StreamEnded) -> None:
-        """The provider's last word."""
+        """The provider's last word in this round."""
         if ended.status in (EndStatus.FAILED, EndStatus.ERROR):
             failure = ended.failure
-            error: ProviderError = (
-                ProviderUnavailable() if failure is None else self._setup.codec.error(failure)
-            )
-            self._fail(error)
+            codec = self._setup.codecs[self._request.wire]
+            self._fail(ProviderUnavailable() if failure is None else codec.error(failure))
             return
-        completed = Completed(usage=ended.usage, incomplete_reason=ended.incomplete_reason)
+        self._usage = summed(self._usage, ended.usage)
+        if self._conversation.calls:
+            self._on_calls(ended)
+        else:
+            self._complete(ended)
+
+    def _complete(self, ended: StreamEnded, *, has_calls: bool = False) -> None:
+        completed = Completed(
+            usage=self._usage,
+            incomplete_reason=ended.incomplete_reason,
+            rounds=self._round,
+            tool_calls=self._calls_run,
+            has_calls=has_calls,
+        )
         self._end(completed, NORMAL)
 
-    def _on_attempt_over(self, reason: ExitReason) -> None:
-        if isinstance(reason, Crashed):
-            self._fail(reason.error)
-        elif isinstance(reason, Killed | Stopped):
-            # Nearly always our supervisor did it, and our own shutdown is on the way.
-            self.start_timer("alone", AttemptOver(reason=NORMAL), ALONE_MAX_S)
+    # --- tools -----------------------------------------------------------------------------------
+
+    def _on_calls(self, ended: StreamEnded) -> None:
+        """The answer ends with calls: run them, hand them over, or say why not."""
+        calls = tuple(each.call for each in self._conversation.calls)
+        tools = self._tools
+        if ended.status is EndStatus.INCOMPLETE:
+            # Cut off while it was still being worded: nothing of it is run (FACTS, row 1).
+            self._show((Noticed(notice=Notice.CALL_CUT_OFF, about=calls[-1].name),))
+            self._complete(ended)
+        elif tools is None:
+            self._hand_over(calls, ended)
+        elif self._round >= tools.rounds_max:
+            spent = Noticed(notice=Notice.TOOL_ROUNDS_SPENT, amount=tools.rounds_max)
+            self._show((spent,))
+            self._complete(ended)
         else:
-            self._fail(ProviderUnavailable(ErrorFacts(code="attempt-ended")))
+            self._run(calls, tools)
+
+    def _hand_over(self, calls: tuple[ToolCall, ...], ended: StreamEnded) -> None:
+        """Whoever asked runs the calls; one that is half-written is never handed on."""
+        whole = tuple(call for call in calls if are_arguments_json(call))
+        if len(whole) < len(calls):
+            self._show((Noticed(notice=Notice.CALL_CUT_OFF, about=calls[-1].name),))
+        if whole:
+            self._show((ToolsHandedOver(calls=whole),))
+        self._complete(ended, has_calls=bool(whole))
+
+    def _run(self, calls: tuple[ToolCall, ...], tools: ToolSetup) -> None:
+        self._calls_run += len(calls)
+        self._has_shown = True
+        self._leave_child()
+        self._is_calling = True
+        spec: ChildSpec[Any] = ChildSpec(
+            start=partial(self._setup.tool_round, calls, tools, self.actor_ref),
+            restart=Restart.TEMPORARY,
+            shutdown_s=0.0,
+        )
+        self._start(spec)
+
+    def _on_round_over(self, outputs: tuple[ToolOutput, ...]) -> None:
+        """Every call has its output: the model goes on from there."""
+        if self._outcome is not None or not self._is_calling:
+            return
+        self._leave_child()
+        reply = reply_items(self._conversation, self._said)
+        self._request = replace(self._request, items=(*self._request.items, *reply, *outputs))
+        self._said = []
+        self._conversation = Conversation()
+        self._is_calling = False
+        self._round += 1
+        self._begin_attempt()
+
+    # --- the outcome -----------------------------------------------------------------------------
 
     def _fail(self, error: BaseException) -> None:
-        """End with an error; what was shown stays."""
+        """End with an error, unless a remedy is left; what was shown stays."""
+        if self._outcome is not None or self._is_remedied(error):
+            return
         failed = Failed(
             error=error,
             error_id=self.system.entropy.token(8),
-            shown=self._conversation.has_output,
+            shown=self._has_shown or self._conversation.has_output,
         )
         self._end(failed, Crashed(error))
+
+    def _is_remedied(self, error: BaseException) -> bool:
+        """Send a call that was refused once more, changed, if that may help (SPEC 101, 119-122)."""
+        remedies = self._setup.remedies
+        if remedies is None or self._is_calling or self._conversation.has_output:
+            return False
+        if not isinstance(error, ProviderError) or isinstance(error, ChatNotStarted):
+            return False
+        found = remedies.find(self._request, error, self._remedies_used)
+        if found is None or (self._has_shown and found.request.wire is not self._request.wire):
+            # A half-told answer does not change over to another endpoint.
+            return False
+        self._leave_child()
+        self._request = found.request
+        self._remedies_used = (*self._remedies_used, found.name)
+        self._conversation = Conversation()
+        if found.notice is not None:
+            self._show((found.notice,))
+        self._begin_attempt()
+        return True
 
     def _end(self, ending: Ending, outcome: ExitReason) -> None:
         """Tell the one terminal outcome (SPEC 97) and close the tree."""

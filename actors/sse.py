@@ -39,6 +39,9 @@ from actors.values import EndStatus, StreamEnded, StreamEvent
 # Comments keep a connection alive for ever; this is how long they may stand for an answer.
 NO_EVENT_MAX_S = 900.0
 
+# Far more attempts than any policy makes of one call.
+SERIES_ATTEMPTS_MAX = 1000
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenStream:
@@ -53,7 +56,7 @@ class GrantCredit(Struct, frozen=True, kw_only=True, gc=False):
 
 
 class StreamAdvanced(Struct, frozen=True, kw_only=True):
-    """What one socket read said. `attempt` counts from 1."""
+    """What one socket read said. `attempt` counts up, from 1 in the first call of a chat."""
 
     attempt: int
     events: Sequence[StreamEvent]
@@ -82,6 +85,7 @@ class SseActor(LoopActor[SseMessage]):
         call: what is sent, in every life the same.
         listener: the request actor.
         credit: reads that may be under way to the request at the start.
+        series: which call of the chat this is, from 1; attempts of a later one count higher.
     """
 
     def __init__(
@@ -91,6 +95,7 @@ class SseActor(LoopActor[SseMessage]):
         call: ProviderCall,
         listener: ActorRef[StreamAdvanced | AttemptBroken],
         credit: int,
+        series: int = 1,
     ) -> None:
         self._provider = provider
         self._codec = codec
@@ -101,6 +106,7 @@ class SseActor(LoopActor[SseMessage]):
         self._stream: ProviderStream | None = None
         self._has_output = False
         self._is_over = False
+        self._series = series
         self._attempt = 0
         self._payloads = 0
         self._last_event_s = 0.0
@@ -108,7 +114,7 @@ class SseActor(LoopActor[SseMessage]):
     def on_start(self) -> None:
         """Begin at once."""
         # Looked up once for all reads.
-        self._attempt = self.life
+        self._attempt = (self._series - 1) * SERIES_ATTEMPTS_MAX + self.life
         self._now_s = self.system.clock.now_s
         self._last_event_s = self._now_s()
         self.actor_ref.tell(OpenStream())

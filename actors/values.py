@@ -309,6 +309,22 @@ class Usage:
     cost_usd: float | None = None
 
 
+def summed(first: Usage | None, second: Usage | None) -> Usage | None:
+    """Add up what two provider calls of one answer consumed; None where nothing is known."""
+    if first is None or second is None:
+        return first or second
+    costs = [usage.cost_usd for usage in (first, second) if usage.cost_usd is not None]
+    return Usage(
+        input_tokens=first.input_tokens + second.input_tokens,
+        output_tokens=first.output_tokens + second.output_tokens,
+        total_tokens=first.total_tokens + second.total_tokens,
+        reasoning_tokens=first.reasoning_tokens + second.reasoning_tokens,
+        cached_tokens=first.cached_tokens + second.cached_tokens,
+        cache_write_tokens=first.cache_write_tokens + second.cache_write_tokens,
+        cost_usd=sum(costs) if costs else None,
+    )
+
+
 class EndStatus(Enum):
     """How the provider says a stream ended."""
 

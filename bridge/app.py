@@ -2,8 +2,10 @@
 
     root  one_for_one
     |- catalog   the provider's models                                   permanent
+    |- tools     grants permits to the tools of all chats                permanent
     |- chats     dynamic, CHATS_MAX                                      permanent
-    |  `- chat   closes with its significant child: request; beside it the attempt   temporary
+    |  `- chat   closes with its significant child: request; beside it the attempt,
+    |            and the tools of the moment                             temporary
     `- gate      after a restart it counts the chats that are running    permanent
 
 All restart policies stand in the table below: who is tried again how often, and what opens.
@@ -13,7 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import Any, Final
@@ -52,12 +54,16 @@ from actors.ports import (
     ProviderUnavailable,
     QuotaExhausted,
     RateLimited,
+    Remedies,
     RequestRejected,
     StreamBroken,
+    ToolBox,
 )
-from actors.request import RESERVED_MESSAGES, ChatSetup, RequestActor
+from actors.request import ChatSetup, RequestActor
 from actors.sse import SseActor
-from actors.values import ChatRequest
+from actors.tool import ToolActor, ToolPermits
+from actors.tool_round import ToolRoundActor, ToolSetup
+from actors.values import ChatRequest, WireFormat
 from bridge.config.settings import Settings
 from supervisor.dynamic import DynamicSupervisor
 from supervisor.gate import Admit, Admitted, GateActor, KeyPolicy, Refused
@@ -72,6 +78,10 @@ CHATS_MAX: Final = 4000
 # Requests that may wait for admission, and for how long (SPEC 17, 23).
 WAITING_MAX: Final = 1000
 ADMISSION_WAIT_MAX_S: Final = 600.0
+
+# How many times as much a model bears as a user, and how long it is held at the most.
+MODEL_FAILURES_FACTOR: Final = 4
+MODEL_HOLD_MAX_S: Final = 30.0
 
 # What the tree gets to stop in when its grace is used up.
 STOP_S: Final = 2.0
@@ -94,6 +104,7 @@ ATTEMPT: Final = RestartPolicy(
         ConnectionFailed,
         StreamBroken,
         AnswerMalformed,
+        BudgetInFlight,
     ),
     intensity=Intensity(restarts_max=2, window_s=3600.0),
     backoff=Backoff(min_s=0.5, max_s=4.0, jitter=0.5, reset_after_s=3600.0, floor_max_s=60.0),
@@ -125,12 +136,40 @@ def user_policy(failures_max: int, window_s: float) -> RestartPolicy:
     )
 
 
+@lru_cache(maxsize=64)
+def model_policy(failures_max: int, window_s: float) -> RestartPolicy:
+    """All requests to one model, whoever sent them: a storm of failures holds it for a moment.
+
+    Many users share a model, so it takes more failures than one user's policy bears; here a rate
+    limit counts as well (SPEC 21).
+    """
+    return RestartPolicy(
+        counts=(RateLimited, ProviderUnavailable, ProviderTimedOut),
+        intensity=Intensity(
+            restarts_max=MODEL_FAILURES_FACTOR * failures_max - 1, window_s=window_s
+        ),
+        then=Then.HOLD,
+        hold_s=min(window_s, MODEL_HOLD_MAX_S),
+    )
+
+
+@lru_cache(maxsize=64)
+def tool_policy(failures_max: int, window_s: float) -> RestartPolicy:
+    """One user's tool (SPEC 75): a failed output is a failure, whatever the reason."""
+    return RestartPolicy(
+        counts=(Exception,),
+        intensity=Intensity(restarts_max=failures_max - 1, window_s=window_s),
+        then=Then.HOLD,
+        hold_s=window_s,
+    )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ports:
     """The world, as the actors see it; and how to let go of it."""
 
     provider: Provider
-    codec: Codec
+    codecs: Mapping[WireFormat, Codec]
     catalog_source: CatalogSource
     close: Callable[[], Any]
 
@@ -143,7 +182,7 @@ class Parts:
 
     Attributes:
         root, chats, chat: the supervisors, from the top down; `chat` keeps one chat.
-        gate, catalog, request, attempt: the actors.
+        gate, catalog, request, attempt, tool_round, tool: the actors.
         chats_max: chats that live at once, whatever the valves say.
         waiting_max: requests that wait for admission at once.
         admission_wait_max_s: how long one of them waits.
@@ -156,6 +195,8 @@ class Parts:
     catalog: type[CatalogActor] = CatalogActor
     request: type[RequestActor] = RequestActor
     attempt: type[SseActor] = SseActor
+    tool_round: type[ToolRoundActor] = ToolRoundActor
+    tool: type[ToolActor] = ToolActor
     chats_max: int = CHATS_MAX
     waiting_max: int = WAITING_MAX
     admission_wait_max_s: float = ADMISSION_WAIT_MAX_S
@@ -196,6 +237,7 @@ class App:
         # Refs outlive restarts; after the end of the tree they say so to whoever still asks.
         self._gate = self._found("root/gate")
         self._chats = self._found("root/chats")
+        self._tools = self._found("root/tools")
         self._is_closing = False
         self._guard = LoopGuard(self.system) if guards_loop else None
         if self._guard is not None:
@@ -205,41 +247,66 @@ class App:
     # --- what doors ask for --------------------------------------------------------------------
 
     def admit(
-        self, request: ChatRequest, settings: Settings, sink: EventSink, *, user: str
+        self,
+        request: ChatRequest,
+        settings: Settings,
+        sink: EventSink,
+        *,
+        user: str,
+        box: ToolBox | None = None,
+        remedies: Remedies | None = None,
     ) -> AskFuture:
         """Ask the gate to run a chat; the answer is `Admitted` or `Refused`.
 
         The wait for admission is bounded (`ADMISSION_WAIT_MAX_S`); cancel the future to give up.
         A door that may be cancelled while it waits takes `admitted`.
+
+        Args:
+            request: what was asked.
+            settings: of this request.
+            sink: where the answer is shown.
+            user: whose request it is; users take turns, and each has policies of their own.
+            box: the tools that are run here; None: whoever asked runs them.
+            remedies: what may be changed in a call that was refused.
         """
         parts = self._parts
         setup = ChatSetup(
             provider=self._ports.provider,
-            codec=self._ports.codec,
+            codecs=self._ports.codecs,
             reads_max=settings.reads_in_flight_max,
             mailbox_max=settings.request_mailbox_max,
             attempt_policy=ATTEMPT,
+            remedies=remedies,
             attempt=parts.attempt,
+            tool_round=parts.tool_round,
         )
-        policy = user_policy(settings.breaker_failures_max, settings.breaker_window_s)
+        tools = None if box is None else self._tool_setup(settings, box, user)
         admit = Admit(
-            spec=chat_spec(request, settings, setup, sink, parts),
-            keys=(KeyPolicy(key=f"user:{user}", policy=policy),),
+            spec=chat_spec(request, settings, setup, sink, parts, tools),
+            keys=_keys(settings, user, request.model),
             running_max=settings.requests_max,
             waiting_max=parts.waiting_max,
+            fair_key=user,
         )
         wait_s = parts.admission_wait_max_s
         return self._gate.ask(admit, block=False, timeout=wait_s)
 
     async def admitted(
-        self, request: ChatRequest, settings: Settings, sink: EventSink, *, user: str
+        self,
+        request: ChatRequest,
+        settings: Settings,
+        sink: EventSink,
+        *,
+        user: str,
+        box: ToolBox | None = None,
+        remedies: Remedies | None = None,
     ) -> Admitted | Refused:
         """Ask as `admit` does and wait; who is cancelled meanwhile leaves no chat behind.
 
         Raises:
             KernelError: the gate did not answer.
         """
-        asking = self.admit(request, settings, sink, user=user)
+        asking = self.admit(request, settings, sink, user=user, box=box, remedies=remedies)
         try:
             answer: Admitted | Refused = await asking
         except asyncio.CancelledError:
@@ -247,6 +314,20 @@ class App:
             asking.add_done_callback(_take_back)
             raise
         return answer
+
+    def _tool_setup(self, settings: Settings, box: ToolBox, user: str) -> ToolSetup:
+        policy = tool_policy(settings.breaker_failures_max, settings.breaker_window_s)
+        return ToolSetup(
+            box=box,
+            permits=ToolPermits(
+                gate=self._tools,
+                running_max=200,
+                user=user,
+                policy=policy,
+                history_max=settings.breaker_history_max,
+            ),
+            tool=self._parts.tool,
+        )
 
     def now_s(self) -> float:
         """The tree's own time, monotonic."""
@@ -302,6 +383,26 @@ def _check_packages() -> None:
         )
 
 
+@lru_cache(maxsize=1024)
+def _user_key(user: str, failures_max: int, window_s: float, history_max: int) -> KeyPolicy:
+    policy = user_policy(failures_max, window_s)
+    return KeyPolicy(key=f"user:{user}", policy=policy, history_max=history_max)
+
+
+@lru_cache(maxsize=1024)
+def _model_key(model: str, failures_max: int, window_s: float) -> KeyPolicy:
+    return KeyPolicy(key=f"model:{model}", policy=model_policy(failures_max, window_s))
+
+
+def _keys(settings: Settings, user: str, model: str) -> tuple[KeyPolicy, ...]:
+    """Whose failures a request counts with: its user's, and its model's."""
+    failures_max, window_s = settings.breaker_failures_max, settings.breaker_window_s
+    return (
+        _user_key(user, failures_max, window_s, settings.breaker_history_max),
+        _model_key(model, failures_max, window_s),
+    )
+
+
 def _take_back(asking: AskFuture) -> None:
     """End a chat whose door has gone."""
     if asking.error is None:
@@ -315,6 +416,12 @@ def _root_spec(ports: Ports, parts: Parts) -> ChildSpec[Any]:
     children: tuple[ChildSpec[Any], ...] = (
         ChildSpec(
             name="catalog", start=partial(parts.catalog, ports.catalog_source), policy=PLUMBING
+        ),
+        ChildSpec(
+            name="tools",
+            start=partial(parts.gate, None),
+            policy=PLUMBING,
+            mailbox=MailboxSpec(messages_max=waiting_max + chats_max),
         ),
         ChildSpec(
             name="chats",
@@ -343,14 +450,15 @@ def chat_spec(
     setup: ChatSetup,
     sink: EventSink,
     parts: Parts = PRODUCT,
+    tools: ToolSetup | None = None,
 ) -> ChildSpec[Any]:
     """One chat: a small tree that ends with its request actor. Its label is the request's id."""
     lead: ChildSpec[Any] = ChildSpec(
-        start=partial(parts.request, request, settings.endpoint, setup, sink),
+        start=partial(parts.request, request, settings.endpoint, setup, sink, tools),
         restart=Restart.TEMPORARY,
         is_significant=True,
         shutdown_s=1.0,
-        mailbox=MailboxSpec(messages_max=settings.request_mailbox_max + RESERVED_MESSAGES),
+        mailbox=setup.mailbox(tools),
     )
     return ChildSpec(
         start=partial(parts.chat, (lead,), auto_shutdown=AutoShutdown.ANY_SIGNIFICANT),

@@ -20,6 +20,7 @@ from actors.values import (
     TextAdvanced,
     TextPart,
     Turn,
+    WireFormat,
 )
 from bridge.app import App, Ports
 from bridge.config.settings import settings_from
@@ -90,7 +91,10 @@ async def main() -> None:
     """Start the tree, ask one question, stop the tree."""
     provider = ScriptedProvider()
     ports = Ports(
-        provider=provider, codec=ResponsesCodec(), catalog_source=provider, close=lambda: None
+        provider=provider,
+        codecs={WireFormat.RESPONSES: ResponsesCodec()},
+        catalog_source=provider,
+        close=lambda: None,
     )
     app = App(ports)
     sink = PrintingSink(app)

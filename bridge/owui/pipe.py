@@ -20,7 +20,7 @@ from actors.kernel.entropy import SystemEntropy
 from actors.kernel.errors import KernelError
 from actors.ports import Cancelled, Completed, Ending, Failed
 from actors.request import is_weather
-from actors.values import Catalog, ChatRequest, Model
+from actors.values import Catalog, ChatRequest, Model, WireFormat
 from bridge.app import App, Ports
 from bridge.config.secret_text import SECRET_KEY_VARIABLE
 from bridge.config.settings import KeyProblem, Settings, settings_from
@@ -75,7 +75,10 @@ def real_ports() -> Ports:
         await catalog_source.close()
 
     return Ports(
-        provider=provider, codec=ResponsesCodec(), catalog_source=catalog_source, close=close
+        provider=provider,
+        codecs={WireFormat.RESPONSES: ResponsesCodec()},
+        catalog_source=catalog_source,
+        close=close,
     )
 
 

@@ -27,7 +27,7 @@ from actors.ports import (
     ProviderCall,
     ProviderError,
 )
-from actors.request import AttemptOver, ChatSetup, RequestActor, RequestMessage, RoomMade
+from actors.request import ChatSetup, ChildOver, RequestActor, RequestMessage, RoomMade
 from actors.sse import AttemptBroken, GrantCredit, SseActor, SseMessage, StreamAdvanced
 from actors.values import ChatRequest
 from bridge.app import Parts
@@ -135,7 +135,7 @@ class StopBehindMail(RequestActor):
 
     def receive(self, message: RequestMessage | Shutdown) -> None:
         if isinstance(message, Shutdown):
-            self.actor_ref.tell(AttemptOver(reason=NORMAL))
+            self.actor_ref.tell(ChildOver(ref=message.ref, reason=NORMAL))
         else:
             super().receive(message)
 

@@ -12,7 +12,7 @@ from actors.ports import (
     ProviderCall,
     ProviderStream,
 )
-from actors.values import Catalog, ChatRequest, Role, TextPart, Turn
+from actors.values import Catalog, ChatRequest, Role, TextPart, Turn, WireFormat
 from bridge.app import App, Ports
 from bridge.config.settings import Settings, settings_from
 from bridge.config.valves import Valves
@@ -71,7 +71,7 @@ def settings() -> Settings:
 def house(provider: StubbornProvider, tree: type[App] = App) -> App:
     ports = Ports(
         provider=provider,
-        codec=ResponsesCodec(),
+        codecs={WireFormat.RESPONSES: ResponsesCodec()},
         catalog_source=EmptyCatalog(),
         close=lambda: None,
     )

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from actors.values import Catalog, Model
+from actors.values import Catalog, Model, WireFormat
 from bridge.app import Ports
 from bridge.owui.pipe import pipe_class
 from tests.unit.chat_stage import Read, ScriptedProvider, Silence, text
@@ -21,7 +21,7 @@ def a_door(provider: ScriptedProvider) -> Any:
     def ports() -> Ports:
         return Ports(
             provider=provider,
-            codec=provider.codec,
+            codecs={WireFormat.RESPONSES: provider.codec},
             catalog_source=OneModel(),
             close=lambda: None,
         )

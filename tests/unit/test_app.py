@@ -11,7 +11,7 @@ from actors.kernel.errors import ActorStopped
 from actors.ports import Cancelled, Completed, ConnectionFailed, Endpoint
 from actors.testing.manual_clock import ManualClock
 from actors.testing.settle import settle
-from actors.values import Catalog, Model
+from actors.values import Catalog, Model, WireFormat
 from bridge.app import App, Ports
 from bridge.config.settings import Settings, settings_from
 from bridge.config.valves import Valves
@@ -43,7 +43,7 @@ class House:
         self.clock = ManualClock()
         ports = Ports(
             provider=provider,
-            codec=provider.codec,
+            codecs={WireFormat.RESPONSES: provider.codec},
             catalog_source=OneModel(),
             close=self._note_close,
         )

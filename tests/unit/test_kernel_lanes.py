@@ -19,7 +19,7 @@ from actors.kernel.signals import (
     Terminated,
 )
 from actors.testing.probe import Probe
-from tests.unit.kernel_stage import Gated, Recorder, Stage, on_stage, until
+from tests.unit.kernel_stage import Gated, Recorder, Stage, on_stage
 
 
 class Watcher(LoopActor[Any]):

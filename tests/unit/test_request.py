@@ -19,7 +19,14 @@ from actors.ports import (
 from actors.request import ChatSetup, RequestActor
 from actors.sse import SseActor
 from actors.testing.probe import Probe
-from actors.values import EndStatus, ReasoningAdvanced, ReasoningKind, StreamEnded, TextStated
+from actors.values import (
+    EndStatus,
+    ReasoningAdvanced,
+    ReasoningKind,
+    StreamEnded,
+    TextStated,
+    WireFormat,
+)
 from supervisor.static import Supervisor
 from supervisor.strategy import AutoShutdown
 from tests.unit.chat_stage import (
@@ -50,7 +57,7 @@ def start(
     """Start a chat the way the app does: a supervisor that ends with its request."""
     setup = ChatSetup(
         provider=provider,
-        codec=provider.codec,
+        codecs={WireFormat.RESPONSES: provider.codec},
         reads_max=reads_max,
         mailbox_max=100,
         attempt_policy=THREE_TRIES,

@@ -32,15 +32,15 @@ from actors.kernel.interceptor import (
     SendVerdict,
 )
 from actors.kernel.signals import Signal
-from actors.request import AttemptOver, RoomMade
+from actors.request import ChildOver, RoomMade
 from actors.sse import GrantCredit, OpenStream
 from actors.testing.simloop import SimLoop
 from bridge.chaos.knobs import Rates
 from supervisor.gate import Admit
 
 REFUSABLE: Final = (Admit, GetCatalog)
-REPEATABLE: Final = (Admit, GetCatalog, AttemptOver, RoomMade, OpenStream, ListChildren)
-DELAYABLE: Final = (Admit, GetCatalog, GrantCredit, RoomMade, OpenStream, AttemptOver, ListChildren)
+REPEATABLE: Final = (Admit, GetCatalog, ChildOver, RoomMade, OpenStream, ListChildren)
+DELAYABLE: Final = (Admit, GetCatalog, GrantCredit, RoomMade, OpenStream, ChildOver, ListChildren)
 PUSHABLE: Final = (Admit, GetCatalog, GrantCredit, RoomMade)
 
 DELAY_MS_MAX: Final = 3_000

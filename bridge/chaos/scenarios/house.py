@@ -10,6 +10,7 @@ from actors.kernel.entropy import SeededEntropy
 from actors.kernel.system import StopReport
 from actors.ports import Endpoint, Secret
 from actors.testing.simloop import SimLoop
+from actors.values import WireFormat
 from bridge.app import App, Parts, Ports, user_policy
 from bridge.chaos.faults.actor import ActorFaults
 from bridge.chaos.faults.catalog import ScriptedCatalog
@@ -35,7 +36,7 @@ GRACE_S: Final = 20.0
 # A zombie's last breath.
 LEAVING_S: Final = 5.0
 
-FIXED_ACTORS: Final = ("root", "root/catalog", "root/chats", "root/gate")
+FIXED_ACTORS: Final = ("root", "root/catalog", "root/chats", "root/gate", "root/tools")
 
 
 class House:
@@ -157,7 +158,7 @@ class House:
         self._mailbox_faults.append(mailbox)
         ports = Ports(
             provider=self._provider,
-            codec=self._codec,
+            codecs={WireFormat.RESPONSES: self._codec},
             catalog_source=self._catalog,
             close=lambda: None,
         )
