@@ -6,6 +6,8 @@ OpenRouter may leave out the rest. A row that cannot be read costs that row, not
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import msgspec
@@ -13,6 +15,7 @@ import msgspec
 from actors.ports import AnswerMalformed, ErrorFacts
 from actors.values import Catalog, Model
 from bridge.openrouter.loose_json import member, text, texts, whole_number
+from bridge.transforms.efforts import weakest_first
 
 _CHAT_OUTPUTS = frozenset({"text", "image"})
 _BATCH_MARK = ":batch"
@@ -49,6 +52,8 @@ class _Row(msgspec.Struct):
     context_length: object = None
     top_provider: object = None
     supported_parameters: object = None
+    reasoning: object = None
+    pricing: object = None
 
 
 class _Envelope(msgspec.Struct):
@@ -126,4 +131,25 @@ def _model(row: _Row) -> Model:
         context_tokens=tokens or None,
         output_tokens_max=whole_number(member(row.top_provider, "max_completion_tokens")) or None,
         parameters=texts(row.supported_parameters),
+        efforts=weakest_first(texts(member(row.reasoning, "supported_efforts"))),
+        is_reasoning_mandatory=member(row.reasoning, "mandatory") is True,
+        prices=tuple(_prices(row.pricing)),
     )
+
+
+def _prices(pricing: object) -> Iterator[tuple[str, float]]:
+    """Read the prices that are numbers; a negative one means that it varies (FACTS, Catalog)."""
+    for name, value in pricing.items() if isinstance(pricing, dict) else ():
+        price = _price(value)
+        if price is not None:
+            yield name, price
+
+
+def _price(value: object) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        return None
+    try:
+        price = float(value)
+    except (ValueError, OverflowError):
+        return None
+    return price if math.isfinite(price) and price >= 0 else None

@@ -31,6 +31,15 @@ def json_text(value: object) -> str:
         return NULL
 
 
+def json_value(text: str) -> object:
+    """Read JSON text; None for what is no JSON."""
+    try:
+        value: object = msgspec.json.decode(text)
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        return None
+    return value
+
+
 def _mended(value: object) -> str:
     """Write JSON around lone surrogates, then mend the text: they can only stand in strings."""
     try:

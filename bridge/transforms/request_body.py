@@ -6,33 +6,39 @@ an error (SPEC 26, 30). Only a request without a model or without a single messa
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Final
 
-from actors.values import (
-    ChatRequest,
-    ImagePart,
-    OpaquePart,
-    Parameter,
-    Part,
-    Role,
-    TextPart,
-    Turn,
-)
+from actors.values import ChatRequest, Item, Model, Parameter, WireFormat
+from bridge.transforms.history import history_of
+from bridge.transforms.images import ChosenImages, with_chosen_images
 from bridge.transforms.json_text import NULL, json_text
-from bridge.transforms.model_ids import find_exact_id
+from bridge.transforms.model_ids import NO_MODELS, FoundModel, find_model
+from bridge.transforms.policy import NOBODY, Caller, RequestPolicy
+from bridge.transforms.request_policies import under_policy, with_custom_parameters
+from bridge.transforms.retention import with_short_outputs
 from bridge.transforms.text import whole
+from bridge.transforms.tool_specs import tool_choice_from
+from bridge.transforms.wires import wire_for
 
 # What Open WebUI, its filters or a client put into a body for somebody else than the model:
-# the parts that are carried in their own fields, identifiers (SPEC 176), tools (not yet sent),
-# and what must never reach the provider (SPEC 107).
+# the parts that are carried in their own fields (tools are read by `tools_of`), identifiers
+# (SPEC 176), flags that are for us (SPEC 113, 131), and what must never reach the provider
+# (SPEC 107).
 CONTROL_KEYS: Final = frozenset(
     {
         "background_tasks",
         "chat_id",
         "compact_token_threshold",
+        "disable_capability_updates",
+        "disable_description_updates",
+        "disable_direct_uploads_auto_attach",
+        "disable_image_updates",
+        "disable_model_metadata_sync",
+        "disable_openrouter_search_auto_attach",
+        "disable_openrouter_search_default_on",
         "extra_tools",
         "features",
         "files",
@@ -48,10 +54,12 @@ CONTROL_KEYS: Final = frozenset(
         "model_controls",
         "model_item",
         "n",
-        "parallel_tool_calls",
+        "openrouter",
+        "openrouter_pipe",
         "params",
         "parent_id",
         "parent_message",
+        "pipe",
         "reasoning_tags",
         "session_id",
         "skill_ids",
@@ -64,7 +72,6 @@ CONTROL_KEYS: Final = frozenset(
         "system",
         "terminal_id",
         "tool_approval_mode",
-        "tool_choice",
         "tool_ids",
         "tool_servers",
         "tools",
@@ -75,12 +82,8 @@ CONTROL_KEYS: Final = frozenset(
     }
 )
 
-_ROLES: Final = {role.value: role for role in Role}
-_TEXT_TYPES: Final = frozenset({"text", "input_text", "output_text"})
-_IMAGE_TYPES: Final = frozenset({"image_url", "input_image"})
-_IMAGE_DETAILS: Final = frozenset({"auto", "low", "high"})
+_TOOL_CHOICE: Final = "tool_choice"
 _GOT_CHARS_MAX: Final = 200
-_EMPTY: Final = TextPart(text="")
 
 
 class RequestFault(Enum):
@@ -112,66 +115,173 @@ class RequestInvalid(Exception):
 class ReadBody:
     """A request and what did not go in as it came.
 
-    `messages_dropped` had no role that is sent, or nothing to say. `blocks_opaque` are content
-    blocks the house does not know; they are passed on unchanged.
+    Attributes:
+        request: what is sent.
+        model: the row of its model; None where no row describes it.
+        may_search: whether custom parameters leave the provider's web search alone.
+        messages_dropped: had no role that is sent, or nothing to say.
+        items_dropped: calls and outputs without each other, and thinking that led to nothing.
+        blocks_opaque: content blocks that are not known and passed on unchanged.
+        images_surplus: images of the newest question over the limit (SPEC 48).
+        images_unseen: images that the model does not take (SPEC 50).
     """
 
     request: ChatRequest
-    messages_dropped: int
-    blocks_opaque: int
+    model: Model | None = None
+    may_search: bool = True
+    messages_dropped: int = 0
+    items_dropped: int = 0
+    blocks_opaque: int = 0
+    images_surplus: int = 0
+    images_unseen: int = 0
 
 
 def chat_request(
-    body: object, *, request_id: str, function_id: str, model_ids: Mapping[str, str]
+    body: object,
+    *,
+    request_id: str,
+    function_id: str,
+    model_ids: Mapping[str, str],
+    models: Mapping[str, Model] = NO_MODELS,
+    policy: RequestPolicy | None = None,
+    caller: Caller = NOBODY,
 ) -> ChatRequest:
     """Return the request alone; see `read_body`."""
     return read_body(
-        body, request_id=request_id, function_id=function_id, model_ids=model_ids
+        body,
+        request_id=request_id,
+        function_id=function_id,
+        model_ids=model_ids,
+        models=models,
+        policy=policy,
+        caller=caller,
     ).request
 
 
 def read_body(
-    body: object, *, request_id: str, function_id: str, model_ids: Mapping[str, str]
+    body: object,
+    *,
+    request_id: str,
+    function_id: str,
+    model_ids: Mapping[str, str],
+    models: Mapping[str, Model] = NO_MODELS,
+    policy: RequestPolicy | None = None,
+    caller: Caller = NOBODY,
 ) -> ReadBody:
-    """Turn a body into a request.
+    """Turn a body into a request, shaped by the settings.
 
     Args:
         body: what Open WebUI handed over; anything but a mapping counts as empty.
         request_id: the id this request got at the door.
         function_id: the id under which Open WebUI runs this pipe.
         model_ids: exact ids by listed id, from the catalog.
+        models: rows by exact id, from the same catalog.
+        policy: the settings. Without them nothing is added, shortened or left out.
+        caller: who asks.
 
     Raises:
         RequestInvalid: no model, a model that the catalog lacks, or no message.
     """
+    read = read_plain_body(
+        body,
+        request_id=request_id,
+        function_id=function_id,
+        model_ids=model_ids,
+        models=models,
+        policy=policy,
+    )
+    if policy is None:
+        return read
+    if not read.may_search:
+        caller = replace(caller, searches_web=False)
+    request = under_policy(read.request, model=read.model, policy=policy, caller=caller)
+    return replace(read, request=request)
+
+
+def read_plain_body(
+    body: object,
+    *,
+    request_id: str,
+    function_id: str,
+    model_ids: Mapping[str, str],
+    models: Mapping[str, Model] = NO_MODELS,
+    policy: RequestPolicy | None = None,
+) -> ReadBody:
+    """Turn a body into a request with the parameters that the caller set; see `read_body`.
+
+    Of the settings only those count that say in which format the conversation goes out, and
+    how much of it.
+    """
     fields: Mapping[object, object] = body if isinstance(body, Mapping) else {}
-    model = _model(fields.get("model"), function_id=function_id, model_ids=model_ids)
-    messages = _sequence(fields.get("messages"))
-    turns = tuple(turn for message in messages if (turn := _turn(message)) is not None)
-    if not turns:
+    found = _model(fields.get("model"), function_id, model_ids, models)
+    wire = _wire(found.id, policy)
+    history = history_of(fields.get("messages"), keeps_marks=wire is WireFormat.CHAT)
+    if not history.items:
         raise RequestInvalid(
             RequestFault.MESSAGES_MISSING, where="messages", got=_described(fields.get("messages"))
         )
-    parts = (part for turn in turns for part in turn.parts)
-    return ReadBody(
-        request=ChatRequest(
+    chosen = _of_use(history.items, found.model, policy)
+    request, may_search = with_custom_parameters(
+        ChatRequest(
             request_id=request_id,
-            model=model,
-            items=turns,
+            model=found.id,
+            items=chosen.items,
             parameters=tuple(_parameters(fields)),
+            wire=wire,
         ),
-        messages_dropped=len(messages) - len(turns),
-        blocks_opaque=sum(isinstance(part, OpaquePart) for part in parts),
+        function_id=function_id,
+        model_ids=model_ids,
+    )
+    return ReadBody(
+        request=request,
+        model=found.model,
+        may_search=may_search,
+        messages_dropped=history.messages_dropped,
+        items_dropped=history.items_dropped,
+        blocks_opaque=history.blocks_opaque,
+        images_surplus=chosen.surplus,
+        images_unseen=chosen.unseen,
     )
 
 
-def _model(asked: object, *, function_id: str, model_ids: Mapping[str, str]) -> str:
+def _model(
+    asked: object, function_id: str, model_ids: Mapping[str, str], models: Mapping[str, Model]
+) -> FoundModel:
     if not isinstance(asked, str) or not asked.strip():
         raise RequestInvalid(RequestFault.MODEL_MISSING, where="model", got=_described(asked))
-    found = find_exact_id(asked.strip(), function_id=function_id, model_ids=model_ids)
+    asked = whole(asked.strip())
+    found = find_model(asked, function_id=function_id, model_ids=model_ids, models=models)
     if found is None:
-        raise RequestInvalid(RequestFault.MODEL_UNKNOWN, where="model", got=whole(asked.strip()))
+        raise RequestInvalid(RequestFault.MODEL_UNKNOWN, where="model", got=asked)
     return found
+
+
+def _wire(model_id: str, policy: RequestPolicy | None) -> WireFormat:
+    if policy is None:
+        return WireFormat.RESPONSES
+    return wire_for(
+        model_id,
+        default=policy.default_wire,
+        force_responses=policy.force_responses,
+        force_chat=policy.force_chat,
+    )
+
+
+def _of_use(
+    items: Sequence[Item], model: Model | None, policy: RequestPolicy | None
+) -> ChosenImages:
+    """Leave out what has grown old: long outputs of tools, and images."""
+    if policy is None:
+        return ChosenImages(items=tuple(items))
+    items = with_short_outputs(items, turns_kept=policy.output_turns_kept)
+    if policy.images_max is None:
+        return ChosenImages(items=items)
+    return with_chosen_images(
+        items,
+        images_max=policy.images_max,
+        selection=policy.image_selection,
+        sees_images=model is None or "image" in model.input_modalities,
+    )
 
 
 def _described(value: object) -> str:
@@ -181,57 +291,6 @@ def _described(value: object) -> str:
     return f"{len(value)} entries" if isinstance(value, list | tuple) else type(value).__name__
 
 
-def _turn(message: object) -> Turn | None:
-    """Read one message; None when it has no role that is sent, or nothing to say.
-
-    Tool messages are among those: without their calls a provider refuses them. So is what an
-    assistant turn leaves when it only called tools.
-    """
-    if not isinstance(message, Mapping):
-        return None
-    role = message.get("role")
-    known = _ROLES.get(role) if isinstance(role, str) else None
-    parts = tuple(_parts(message.get("content"))) if known is not None else ()
-    return Turn(role=known, parts=parts) if known is not None and parts else None
-
-
-def _parts(content: object) -> Iterator[Part]:
-    """Read content as Open WebUI writes it: a string, a list of blocks, or one block alone."""
-    blocks: Iterable[object] = content if isinstance(content, list | tuple) else (content,)
-    for block in blocks:
-        part = _part(block)
-        # Some providers refuse a text without a character.
-        if part is not None and part != _EMPTY:
-            yield part
-
-
-def _part(block: object) -> Part | None:
-    if isinstance(block, str):
-        return TextPart(text=whole(block))
-    if isinstance(block, Mapping):
-        kind = str(block.get("type"))
-        text = block.get("text")
-        if isinstance(text, str) and kind in _TEXT_TYPES:
-            return TextPart(text=whole(text))
-        if kind in _IMAGE_TYPES and (image := _image(block)) is not None:
-            return image
-    as_json = json_text(block)
-    return OpaquePart(json=as_json) if as_json != NULL else None
-
-
-def _image(block: Mapping[object, object]) -> ImagePart | None:
-    """Read an image whose address stands in the block or one level below; None without one."""
-    image = block.get("image_url")
-    source: Mapping[object, object] = image if isinstance(image, Mapping) else block
-    url = image.get("url") if isinstance(image, Mapping) else image
-    if not isinstance(url, str) or not url:
-        return None
-    detail = source.get("detail")
-    # SPEC 46; anything else would be refused by the provider, so it does not get that far.
-    is_known = isinstance(detail, str) and detail in _IMAGE_DETAILS
-    return ImagePart(url=whole(url), detail=str(detail) if is_known else "auto")
-
-
 def _parameters(fields: Mapping[object, object]) -> Iterator[Parameter]:
     """Read every other key; a null, or what JSON cannot express, was not set."""
     for name, value in fields.items():
@@ -239,7 +298,7 @@ def _parameters(fields: Mapping[object, object]) -> Iterator[Parameter]:
             as_json = json_text(value)
             if as_json != NULL:
                 yield Parameter(name=whole(name), json=as_json)
-
-
-def _sequence(value: object) -> Sequence[object]:
-    return value if isinstance(value, list | tuple) else ()
+    if fields.get(_TOOL_CHOICE) is None:
+        choice = tool_choice_from(fields.get("function_call"))
+        if choice is not None:
+            yield Parameter(name=_TOOL_CHOICE, json=json_text(choice))

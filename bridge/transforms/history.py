@@ -1,0 +1,181 @@
+"""Messages of a chat, as Open WebUI and OpenAI clients write them, to items of a conversation.
+
+Pure, and linear in what it reads. A message is taken as it comes: what cannot be sent is left
+out and counted, never an error (SPEC 26, 29-36). Message by message, so that a history that has
+grown gives the same items as before, and more (SPEC 121).
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from actors.values import (
+    Item,
+    OpaquePart,
+    Part,
+    Reasoning,
+    Role,
+    TextPart,
+    ToolCall,
+    ToolOutput,
+    Turn,
+    WireFormat,
+)
+from bridge.transforms.blocks import parts_of, text_of
+from bridge.transforms.details import without_details
+from bridge.transforms.json_text import NULL, json_text
+from bridge.transforms.pairing import paired
+from bridge.transforms.text import whole
+
+TOOL_ROLE: Final = "tool"
+NO_ARGUMENTS: Final = "{}"
+
+_ROLES: Final = {role.value: role for role in Role}
+_PHASES: Final = frozenset({"commentary", "final_answer"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class History:
+    """A conversation, and what did not go in as it came.
+
+    `messages_dropped` had no role that is sent, or nothing to say; `items_dropped` are calls
+    and outputs without each other, and thinking that led to nothing. `blocks_opaque` are
+    content blocks that are not known and passed on unchanged.
+    """
+
+    items: tuple[Item, ...]
+    messages_dropped: int = 0
+    items_dropped: int = 0
+    blocks_opaque: int = 0
+
+
+def history_of(messages: object, *, keeps_marks: bool = False) -> History:
+    """Read the messages of a body.
+
+    Args:
+        messages: what stands there; anything but a list counts as empty.
+        keeps_marks: whether texts keep what they say about caching; see `parts_of`.
+    """
+    listed: Sequence[object] = messages if isinstance(messages, list | tuple) else ()
+    items: list[Item] = []
+    dropped = 0
+    # Ids that were made up for calls without one, for outputs that have none either.
+    unnamed: deque[str] = deque()
+    for position, message in enumerate(listed):
+        before = len(items)
+        if isinstance(message, Mapping):
+            items += _items(message, position, unnamed, keeps_marks)
+        dropped += len(items) == before
+    pairs = paired(items)
+    parts = (part for item in pairs.items if isinstance(item, Turn) for part in item.parts)
+    return History(
+        items=pairs.items,
+        messages_dropped=dropped,
+        items_dropped=pairs.dropped,
+        blocks_opaque=sum(isinstance(part, OpaquePart) for part in parts),
+    )
+
+
+def _items(
+    message: Mapping[object, object], position: int, unnamed: deque[str], keeps_marks: bool
+) -> Iterator[Item]:
+    spelled = message.get("role")
+    if spelled == TOOL_ROLE:
+        yield _output(message, unnamed)
+        return
+    role = _ROLES.get(spelled) if isinstance(spelled, str) else None
+    if role is Role.ASSISTANT:
+        yield from _answer(message, position, unnamed, keeps_marks)
+    elif role is not None:
+        parts = tuple(parts_of(message.get("content"), keeps_marks=keeps_marks))
+        if parts:
+            yield Turn(role=role, parts=parts)
+
+
+def _answer(
+    message: Mapping[object, object], position: int, unnamed: deque[str], keeps_marks: bool
+) -> Iterator[Item]:
+    """Read an answer: its thinking comes before what it led to (FACTS, Reasoning)."""
+    thinking = _objects(message.get("reasoning_details"))
+    if thinking and (as_json := json_text(thinking)) != NULL:
+        yield Reasoning(wire=WireFormat.CHAT, json=as_json)
+    parts = tuple(_spoken(parts_of(message.get("content"), keeps_marks=keeps_marks)))
+    refusal = message.get("refusal")
+    if not parts and isinstance(refusal, str) and refusal:
+        parts = (TextPart(text=whole(refusal)),)
+    if parts:
+        phase = message.get("phase")
+        yield Turn(
+            role=Role.ASSISTANT,
+            parts=parts,
+            annotations=tuple(
+                as_json
+                for note in _objects(message.get("annotations"))
+                if (as_json := json_text(note)) != NULL
+            ),
+            phase=phase if isinstance(phase, str) and phase in _PHASES else "",
+        )
+    # Ids that nobody asked for by the next answer belong to calls without an output.
+    unnamed.clear()
+    calls = message.get("tool_calls")
+    for index, call in enumerate(calls if isinstance(calls, list | tuple) else ()):
+        made_up = f"call_{position}_{index}"
+        if (read := _call(call, made_up)) is not None:
+            if read.call_id == made_up:
+                unnamed.append(made_up)
+            yield read
+
+
+def _spoken(parts: Iterator[Part]) -> Iterator[Part]:
+    for part in parts:
+        if isinstance(part, TextPart):
+            text = without_details(part.text)
+            if text:
+                yield part if text == part.text else replace(part, text=text)
+        else:
+            yield part
+
+
+def _call(call: object, made_up: str) -> ToolCall | None:
+    """Read a call, nested as chat has it or flat; None without the name of a tool."""
+    if not isinstance(call, Mapping):
+        return None
+    function = call.get("function")
+    source: Mapping[object, object] = function if isinstance(function, Mapping) else call
+    name = source.get("name")
+    if not isinstance(name, str) or not name.strip():
+        return None
+    return ToolCall(
+        call_id=_id(call, "id", "call_id") or made_up,
+        name=whole(name),
+        arguments=_arguments(source.get("arguments")),
+    )
+
+
+def _arguments(value: object) -> str:
+    """Return arguments as JSON text; none at all is an empty object (SPEC 32)."""
+    if isinstance(value, str):
+        return whole(value) if value.strip() else NO_ARGUMENTS
+    as_json = NO_ARGUMENTS if value is None else json_text(value)
+    return NO_ARGUMENTS if as_json == NULL else as_json
+
+
+def _output(message: Mapping[object, object], unnamed: deque[str]) -> ToolOutput:
+    named = _id(message, "tool_call_id", "call_id")
+    call_id = named or (unnamed.popleft() if unnamed else "")
+    return ToolOutput(call_id=call_id, output=text_of(message.get("content")))
+
+
+def _id(source: Mapping[object, object], *names: str) -> str:
+    found = (source.get(name) for name in names)
+    return next((whole(each) for each in found if isinstance(each, str) and each), "")
+
+
+def _objects(value: object) -> list[object]:
+    """Return a list of objects as it is; empty for any other kind of value."""
+    if not isinstance(value, list | tuple):
+        return []
+    return [each for each in value if isinstance(each, Mapping)]

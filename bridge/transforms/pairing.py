@@ -1,0 +1,79 @@
+"""Calls and their outputs belong together: what has lost its partner is left out. Pure.
+
+A provider refuses a call without an output and an output without a call, and chat wants an
+output right behind its calls. So this is done last, after everything that puts items together.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from actors.values import Item, Reasoning, Role, ToolCall, ToolOutput, Turn
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Paired:
+    """Items in which every call has its output. `dropped` had no partner, or led to nothing."""
+
+    items: tuple[Item, ...]
+    dropped: int
+
+
+def paired(items: Sequence[Item]) -> Paired:
+    """Keep each call with its output right behind it, and drop the others (SPEC 41).
+
+    Some models count their ids from zero in every answer, so an id names a call only until its
+    output came; the first output counts. Calls that stand together keep together: their outputs
+    follow the last of them, in the order of the calls. Thinking that led to nothing that is
+    left goes as well, because a provider wants to see what it led to.
+    """
+    outputs = _outputs_by_call(items)
+    kept: list[Item] = []
+    waiting: list[ToolOutput] = []
+    for at, item in enumerate(items):
+        if isinstance(item, ToolOutput):
+            continue
+        if isinstance(item, ToolCall):
+            if at in outputs:
+                kept.append(item)
+                waiting.append(outputs[at])
+            continue
+        kept += waiting
+        waiting.clear()
+        kept.append(item)
+    kept += waiting
+    left = _with_consequence(kept)
+    return Paired(items=tuple(left), dropped=len(items) - len(left))
+
+
+def _outputs_by_call(items: Sequence[Item]) -> Mapping[int, ToolOutput]:
+    """Find the output of each call, by the position of the call."""
+    unanswered: dict[str, deque[int]] = {}
+    outputs: dict[int, ToolOutput] = {}
+    for at, item in enumerate(items):
+        if isinstance(item, ToolCall):
+            unanswered.setdefault(item.call_id, deque()).append(at)
+        elif isinstance(item, ToolOutput) and (calls := unanswered.get(item.call_id)):
+            outputs[calls.popleft()] = item
+    return outputs
+
+
+def _with_consequence(items: Sequence[Item]) -> list[Item]:
+    """Drop thinking that no answer and no call follows."""
+    left: list[Item] = []
+    follows: Item | None = None
+    for item in reversed(items):
+        if isinstance(item, Reasoning) and not _is_consequence(follows):
+            continue
+        left.append(item)
+        follows = item
+    left.reverse()
+    return left
+
+
+def _is_consequence(item: Item | None) -> bool:
+    if isinstance(item, Turn):
+        return item.role is Role.ASSISTANT
+    return isinstance(item, ToolCall | Reasoning)
