@@ -16,7 +16,6 @@ from actors.values import ImagePart, Item, Part, Role, TextPart, Turn
 THEN_ASSISTANT: Final = "user_then_assistant"
 
 _PLACEHOLDER: Final = TextPart(text="[image]")
-_MARKDOWN_IMAGE: Final = "!["
 _ADDRESS: Final = re.compile(r"""(?:https?://|data:image/)[^\s()<>"']+""")
 _ALT_CHARS_MAX: Final = 1000
 
@@ -71,13 +70,16 @@ def with_chosen_images(
 
 def markdown_images(text: str) -> Iterator[str]:
     """Find the addresses of the images that a Markdown text shows. One pass."""
-    at = 0
-    while (at := text.find(_MARKDOWN_IMAGE, at)) >= 0:
-        at += len(_MARKDOWN_IMAGE)
-        close = text.find("](", at, at + _ALT_CHARS_MAX)
-        if close >= 0 and (found := _ADDRESS.match(text, close + 2)):
+    at = last_end = 0
+    while (at := text.find("](", at)) >= 0:
+        found = _ADDRESS.match(text, at + 2)
+        if found is None:
+            at += 2
+            continue
+        # What stands before the last address was looked through already.
+        if text.rfind("![", max(last_end, at - _ALT_CHARS_MAX), at) >= 0:
             yield found[0]
-            at = found.end()
+        at = last_end = found.end()
 
 
 def _last_turn(items: Sequence[Item], role: Role, before: int) -> int | None:

@@ -33,8 +33,6 @@ def paired(items: Sequence[Item]) -> Paired:
     kept: list[Item] = []
     waiting: list[ToolOutput] = []
     for at, item in enumerate(items):
-        if isinstance(item, ToolOutput):
-            continue
         if isinstance(item, ToolCall):
             if at in outputs:
                 kept.append(item)
@@ -42,7 +40,8 @@ def paired(items: Sequence[Item]) -> Paired:
             continue
         kept += waiting
         waiting.clear()
-        kept.append(item)
+        if not isinstance(item, ToolOutput):
+            kept.append(item)
     kept += waiting
     left = _with_consequence(kept)
     return Paired(items=tuple(left), dropped=len(items) - len(left))

@@ -18,7 +18,8 @@ FULL_ROW = {
     "context_length": 128000,
     "top_provider": {"context_length": 64000, "max_completion_tokens": 4096},
     "supported_parameters": ["tools", "temperature"],
-    "pricing": {"prompt": "0.000001"},
+    "pricing": {"prompt": "0.000001", "completion": "-1", "overrides": []},
+    "reasoning": {"mandatory": True, "supported_efforts": ["high", "low"]},
     "per_request_limits": None,
 }
 
@@ -45,6 +46,9 @@ def test_a_full_row_becomes_a_model() -> None:
             context_tokens=128000,
             output_tokens_max=4096,
             parameters=("tools", "temperature"),
+            efforts=("low", "high"),
+            is_reasoning_mandatory=True,
+            prices=(("prompt", 0.000001),),
         ),
     )
 
@@ -55,10 +59,27 @@ def test_an_id_is_enough() -> None:
 
 @pytest.mark.parametrize("odd", [None, 7, "text", [], {}, [None], True])
 def test_an_oddly_typed_field_counts_as_missing(odd: object) -> None:
-    row = dict.fromkeys(("name", "architecture", "top_provider", "supported_parameters"), odd)
+    names = "name architecture top_provider supported_parameters reasoning pricing"
+    row = dict.fromkeys(names.split(), odd)
     model = read({"id": "m/odd", **row}).catalog.models[0]
+    assert (model.efforts, model.is_reasoning_mandatory, model.prices) == ((), False, ())
     assert model.input_modalities == ("text",)
     assert model.output_tokens_max is None
+
+
+@pytest.mark.parametrize(
+    ("given", "price"),
+    [("0", 0.0), ("0.5", 0.5), (2, 2.0), ("-1", None), (-1, None), ("NaN", None), ("", None)]
+    + [(odd, None) for odd in (True, None, [], "1e999", "x", 10**400)],
+)
+def test_a_price_is_a_number_that_does_not_vary(given: object, price: float | None) -> None:
+    model = read({"id": "m/x", "pricing": {"prompt": given}}).catalog.models[0]
+    assert model.prices == (() if price is None else (("prompt", price),))
+
+
+def test_efforts_are_told_weakest_first_with_new_words_last() -> None:
+    row = {"id": "m/x", "reasoning": {"supported_efforts": ["ultra", "max", "high", "none", 3]}}
+    assert read(row).catalog.models[0].efforts == ("none", "high", "max", "ultra")
 
 
 @pytest.mark.parametrize("unknown", [None, 0, "x", True, -0.0])

@@ -7,12 +7,17 @@ import pytest
 from actors.values import (
     ChatRequest,
     ImagePart,
+    Model,
     OpaquePart,
     Parameter,
     Role,
     TextPart,
+    ToolOutput,
     Turn,
+    WireFormat,
 )
+from bridge.transforms.model_ids import listed_id
+from bridge.transforms.policy import Caller, RequestPolicy
 from bridge.transforms.request_body import (
     ReadBody,
     RequestFault,
@@ -123,7 +128,7 @@ def test_messages_keep_their_order_roles_and_words() -> None:
 def test_messages_that_cannot_be_sent_are_dropped_and_counted() -> None:
     dropped: list[object] = [
         {"content": "no role"},
-        {"role": "tool", "content": "result", "tool_call_id": "c1"},
+        {"role": "function", "content": "result", "name": "f"},
         {"role": ["user"], "content": "odd"},
         {"role": "assistant", "content": None, "tool_calls": [{"id": "c1"}]},
         {"role": "assistant", "content": ""},
@@ -202,8 +207,8 @@ def test_parameters_are_all_other_keys_in_their_order() -> None:
 
 def test_keys_that_are_not_for_the_model_stay_behind() -> None:
     names = (
-        "stream stream_options metadata user session_id chat_id id tools tool_choice files "
-        "features n store functions parallel_tool_calls"
+        "stream stream_options metadata user session_id chat_id id tools tool_ids files "
+        "features n store functions suffix truncation openrouter_pipe"
     )
     control = dict.fromkeys(names.split(), 1)
     assert read(**control).request.parameters == ()
@@ -229,3 +234,98 @@ def test_a_block_that_holds_itself_is_left_out() -> None:
     endless: list[object] = []
     endless.append(endless)
     assert parts_of(["hi", {"type": "x", "y": endless}]) == (TextPart(text="hi"),)
+
+
+def test_what_is_said_about_calling_tools_is_for_the_model() -> None:
+    """SPEC 106."""
+    made = read(function_call={"name": "f"}, parallel_tool_calls=False)
+    assert {p.name: json.loads(p.json) for p in made.request.parameters} == {
+        "parallel_tool_calls": False,
+        "tool_choice": {"type": "function", "function": {"name": "f"}},
+    }
+    made = read(function_call="none", tool_choice="auto")
+    assert made.request.parameters == (Parameter(name="tool_choice", json='"auto"'),)
+
+
+LONG = "x" * 1000
+
+
+def history(turns: int) -> list[object]:
+    call = {"id": "c", "function": {"name": "f"}}
+    picture = {"type": "image_url", "image_url": {"url": "https://a.example/x.png"}}
+    return [
+        message
+        for at in range(turns)
+        for message in (
+            {"role": "user", "content": [f"question {at}", picture]},
+            {"role": "assistant", "content": "", "tool_calls": [call]},
+            {"role": "tool", "tool_call_id": "c", "content": LONG},
+            {"role": "assistant", "content": "so"},
+        )
+    ]
+
+
+def ruled(policy: RequestPolicy | None, model: Model, turns: int = 3, **body: object) -> ReadBody:
+    return read_body(
+        {"model": model.id, "messages": history(turns), **body},
+        request_id="r1",
+        function_id="room",
+        model_ids={listed_id(model.id): model.id},
+        models={model.id: model},
+        policy=policy,
+    )
+
+
+def test_without_settings_everything_goes_as_it_came() -> None:
+    made = ruled(None, Model(id="a/b", name="x", parameters=("reasoning",)), turns=30)
+    images = [p for t in made.request.items if isinstance(t, Turn) for p in t.parts]
+    assert sum(isinstance(part, ImagePart) for part in images) == 30
+    assert all(o.output == LONG for o in made.request.items if isinstance(o, ToolOutput))
+    assert (made.request.parameters, made.request.wire) == ((), WireFormat.RESPONSES)
+    assert (made.request.cache_ttl, made.request.headers) == (None, ())
+
+
+def test_settings_shape_all_of_a_request() -> None:
+    model = Model(
+        id="anthropic/claude-x",
+        name="x",
+        input_modalities=("text",),
+        parameters=("reasoning",),
+        output_tokens_max=99,
+    )
+    policy = RequestPolicy(force_chat="anthropic.*", output_turns_kept=1, uses_output_max=True)
+    made = ruled(policy, model, temperature=1)
+    assert made.request.wire is WireFormat.CHAT
+    assert made.request.cache_ttl == "5m"
+    assert dict(made.request.headers) == {"x-anthropic-beta": "interleaved-thinking-2025-05-14"}
+    assert [p.name for p in made.request.parameters] == [
+        "temperature",
+        "reasoning",
+        "plugins",
+        "max_output_tokens",
+    ]
+    assert made.images_unseen == 1
+    outputs = [o.output == LONG for o in made.request.items if isinstance(o, ToolOutput)]
+    assert outputs == [False, False, True]
+
+
+def test_images_over_the_limit_are_counted() -> None:
+    seeing = Model(id="a/b", name="x", input_modalities=("image", "text"))
+    assert ruled(RequestPolicy(images_max=0), seeing).images_surplus == 1
+    assert ruled(RequestPolicy(images_max=None), seeing).images_surplus == 0
+
+
+def test_a_search_that_custom_parameters_forbid_is_not_made() -> None:
+    """SPEC 113."""
+    searching = Model(id="a/b", name="x", parameters=("web_search_options",))
+    for flag, plugins in ((True, 0), (False, 1)):
+        request = chat_request(
+            {"model": "a/b", "messages": [HELLO], "disable_native_websearch": flag},
+            request_id="r",
+            function_id="room",
+            model_ids={"a.b": "a/b"},
+            models={"a/b": searching},
+            policy=RequestPolicy(trims_context=False),
+            caller=Caller(searches_web=True),
+        )
+        assert sum(p.name == "plugins" for p in request.parameters) == plugins
