@@ -2,7 +2,8 @@
 
 Lifetime   transient, and started again once at the most, only where the tool cannot have run
            (`ToolUnreachable`): it may have side effects, and a silent second run would repeat
-           them. Asked to shut down it gives a running tool its grace to finish.
+           them. Asked to shut down it lets a running tool finish if it may take its whole grace,
+           and ends at once if somebody is in more of a hurry.
 Parent     the chat's supervisor; beside it the request, whose child-to-be it was planned as.
 
 Receives   Granted, Refused   from the tools' gate: may it run now?
@@ -121,6 +122,7 @@ class ToolActor(LoopActor[ToolMessage]):
         listener: the request actor.
         timeout_s: how long the call may take, waiting for a permit not counted.
         wait_max_s: how long it may wait for one.
+        drain_s: the grace that a tool gets which nobody waits for any more.
         permits: who lets it in; None: it begins at once.
     """
 
@@ -133,6 +135,7 @@ class ToolActor(LoopActor[ToolMessage]):
         listener: ActorRef[ToolFinished | ToolFailed],
         timeout_s: float,
         wait_max_s: float,
+        drain_s: float,
         permits: ToolPermits | None,
     ) -> None:
         self._call = call
@@ -140,6 +143,7 @@ class ToolActor(LoopActor[ToolMessage]):
         self._listener = listener
         self._timeout_s = timeout_s
         self._wait_max_s = wait_max_s
+        self._drain_s = drain_s
         self._permits = permits
         self._began_s: float | None = None
 
@@ -168,10 +172,7 @@ class ToolActor(LoopActor[ToolMessage]):
             case TimeSpent():
                 self._fail(ToolTimedOut(ErrorFacts(detail=too_slow(self._timeout_s))))
             case Shutdown():
-                # A tool that runs may finish; nobody waits for one that has not begun. The
-                # supervisor ends this actor when the grace is over.
-                if self._began_s is None:
-                    self.exit()
+                self._on_shutdown(message.deadline_s)
             case _:
                 assert_never(message)
 
@@ -183,6 +184,12 @@ class ToolActor(LoopActor[ToolMessage]):
             lambda result: CallReturned(result=result),
             lambda error: CallRaised(error=_weather(error)),
         )
+
+    def _on_shutdown(self, deadline_s: float) -> None:
+        """Drain, or end: a stop by the user leaves less than the grace, and means now."""
+        left_s = deadline_s - self.system.clock.now_s()
+        if self._began_s is None or left_s < self._drain_s:
+            self.exit()
 
     def _on_refused(self, refused: Refused) -> None:
         """No permit: the tool has not run. The policy hears of nothing that it did itself."""

@@ -229,6 +229,7 @@ class ToolRoundActor(LoopActor[RoundMessage]):
                 self.actor_ref,
                 setup.call_timeout_s,
                 wait_max_s,
+                setup.drain_s,
                 setup.permits,
             ),
             restart=Restart.TRANSIENT,

@@ -23,7 +23,7 @@ _log = logging.getLogger("greenroom.residence")
 IDLE_STOP_S: Final = 900.0
 
 # What the actors of a stopped chat get to let go of their connection.
-CHAT_STOP_S: Final = 1.0
+CHAT_STOP_S: Final = 0.1
 
 TABLE_NAME: Final = "_greenroom_residences"
 

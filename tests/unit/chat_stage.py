@@ -134,8 +134,10 @@ class ScriptedCodec:
 
     streams: list[ScriptedStream]
     decoders: list[ScriptedDecoder] = field(default_factory=list)
+    requests: list[ChatRequest] = field(default_factory=list)
 
     def encode(self, request: ChatRequest, endpoint: Endpoint) -> ProviderCall:
+        self.requests.append(request)
         return CALL
 
     def decoder(self, *, is_streaming: bool = True) -> ScriptedDecoder:
