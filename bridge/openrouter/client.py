@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import io
+import re
 import ssl
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import aiohttp
 
@@ -53,12 +54,18 @@ ROUTES_MAX = 64
 
 _OK = 200
 
+_STREAM = "text/event-stream"
+_BODY = "application/json"
+
 _STREAM_HEADERS = {
-    "Accept": "text/event-stream",
+    "Accept": _STREAM,
     # Compressed events sit in somebody's buffer until a block is full.
     "Accept-Encoding": "identity",
-    "Content-Type": "application/json",
+    "Content-Type": _BODY,
 }
+
+# What RFC 9110 (5.6.2) lets a header be called.
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 
 class AiohttpProvider:
@@ -92,8 +99,9 @@ class AiohttpProvider:
         """See `Provider.open`."""
         session = self._session or await self._started()
         response = await self._post(session, call)
-        if response.status != _OK or response.content_type != "text/event-stream":
-            raise await self._refusal(response)
+        wanted = _STREAM if call.is_streaming else _BODY
+        if response.status != _OK or response.content_type != wanted:
+            raise await self._refusal(response, call)
         if response.content.at_eof():
             raise AnswerMalformed(answer_facts(response, "empty"))
         stream = HttpStream(response)
@@ -128,12 +136,13 @@ class AiohttpProvider:
         prepared = self._prepared
         if prepared is None or prepared.endpoint is not endpoint:
             prepared = self._prepared = _prepare(endpoint)
+        own = _own_headers(call) if call.headers or not call.is_streaming else {}
         try:
             route = self._routes.get(base_url) or await self._find_route(base_url)
             return await session.post(
                 base_url.rstrip("/") + call.path,
                 data=body if len(body) <= BODY_BYTES_AT_ONCE_MAX else io.BytesIO(body),
-                headers=prepared.headers | route.headers,
+                headers=_on_top(own, prepared.headers | route.headers),
                 timeout=prepared.timeouts,
                 allow_redirects=False,
                 proxy=route.proxy,
@@ -160,13 +169,16 @@ class AiohttpProvider:
             else None
         )
 
-    async def _refusal(self, response: aiohttp.ClientResponse) -> ProviderError:
+    async def _refusal(self, response: aiohttp.ClientResponse, call: ProviderCall) -> ProviderError:
         try:
             body = await _read_some(response)
         finally:
             response.close()
         now_s = self._wall_s() if self._wall_s is not None else None
-        return provider_error(response.status, response.headers, body, now_epoch_s=now_s)
+        error = provider_error(response.status, response.headers, body, now_epoch_s=now_s)
+        if isinstance(error, AnswerMalformed) and body.strip() and not call.is_streaming:
+            return AnswerMalformed(replace(error.facts, code="not-json"))
+        return error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -217,6 +229,27 @@ def _prepare(endpoint: Endpoint) -> _Prepared:
             sock_read=endpoint.read_timeout_s,
         ),
     )
+
+
+def _own_headers(call: ProviderCall) -> dict[str, str]:
+    """Return the headers of this call alone.
+
+    Raises:
+        RequestRejected: one of them is no header. Neither name nor value is told.
+    """
+    for name, value in call.headers:
+        if not (_HEADER_NAME.fullmatch(name) and value.isascii() and value.isprintable()):
+            raise RequestRejected(ErrorFacts(code="bad-header"))
+    accept = {} if call.is_streaming else {"Accept": _BODY}
+    return _on_top(dict(call.headers), accept)
+
+
+def _on_top(own: dict[str, str], common: dict[str, str]) -> dict[str, str]:
+    """Add headers to others; of two by one name, in whatever case, the own one is sent."""
+    if not own:
+        return common
+    names = {name.lower() for name in own}
+    return {name: value for name, value in common.items() if name.lower() not in names} | own
 
 
 async def _read_some(response: aiohttp.ClientResponse) -> bytes:

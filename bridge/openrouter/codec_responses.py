@@ -1,4 +1,4 @@
-"""The house's requests to POST /responses, and its streams back. Pure, no I/O.
+"""The house's requests to POST /responses, and its answers back. Pure, no I/O.
 
 The endpoint keeps nothing: the whole history goes with each request, as typed items. Each turn
 stays an item of its own, word for word; nothing is merged or trimmed (SPEC 29-31).
@@ -6,24 +6,30 @@ stays an item of its own, word for word; nothing is merged or trimmed (SPEC 29-3
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final
 
 import msgspec
-from msgspec import Raw, Struct
 
-from actors.ports import Endpoint, ProviderCall, ProviderError
+from actors.ports import Endpoint, ProviderCall, ProviderError, StreamDecoder
 from actors.values import (
     ChatRequest,
     ImagePart,
     Item,
+    OpaqueTool,
     Parameter,
     Part,
-    Role,
+    Reasoning,
     StreamFailure,
     TextPart,
+    Tool,
+    ToolCall,
+    ToolOutput,
     Turn,
 )
+from bridge.openrouter.codec_responses_body import ResponsesBodyDecoder
+from bridge.openrouter.codec_responses_input import wire_input, wire_tools
 from bridge.openrouter.codec_responses_stream import ResponsesDecoder
 from bridge.openrouter.errors import stream_error
 from bridge.openrouter.wire_parameters import responses_parameters
@@ -32,41 +38,18 @@ from bridge.openrouter.wire_text import mend, read_leniently, write_mended
 
 PATH: Final = "/responses"
 
+SEALED_THINKING: Final = "reasoning.encrypted_content"
+"""What has to be asked for by name, or thinking could not go back with the next request."""
 
-class _InputText(Struct, tag_field="type", tag="input_text"):
-    text: str
-
-
-class _OutputText(Struct, tag_field="type", tag="output_text"):
-    text: str
-    annotations: tuple[()] = ()
-
-
-class _InputImage(Struct, tag_field="type", tag="input_image"):
-    image_url: str
-    detail: str
-
-
-_Content = _InputText | _OutputText | _InputImage | Raw
-
-
-class _Message(Struct, tag_field="type", tag="message"):
-    role: str
-    content: list[_Content]
-
-
-class _AssistantMessage(_Message, tag="message"):
-    """An answer of before. The endpoint wants an id and a status on these, and only on these."""
-
-    id: str
-    status: str = "completed"
+CACHE_TTL_DEFAULT: Final = "5m"
+"""How long a provider keeps a prefix when no time is named."""
 
 
 class ResponsesCodec:
     """The `Codec` port for POST /responses."""
 
     def encode(self, request: ChatRequest, endpoint: Endpoint) -> ProviderCall:
-        """Write the body of a streaming request.
+        """Write the request.
 
         Args:
             request: the chat; parameters that /responses does not know are left out.
@@ -77,11 +60,17 @@ class ResponsesCodec:
         except UnicodeEncodeError:
             # A surrogate half that some program cut off: no UTF-8 can hold it.
             body = _body(_mended(request))
-        return ProviderCall(endpoint=endpoint, path=PATH, body=body)
+        return ProviderCall(
+            endpoint=endpoint,
+            path=PATH,
+            body=body,
+            headers=request.headers,
+            is_streaming=request.is_streaming,
+        )
 
-    def decoder(self, *, is_streaming: bool = True) -> ResponsesDecoder:
+    def decoder(self, *, is_streaming: bool = True) -> StreamDecoder:
         """Return a fresh decoder for one attempt."""
-        return ResponsesDecoder()
+        return ResponsesDecoder() if is_streaming else ResponsesBodyDecoder()
 
     def error(self, failure: StreamFailure) -> ProviderError:
         """Translate what the provider reported inside a stream."""
@@ -90,13 +79,35 @@ class ResponsesCodec:
 
 def _body(request: ChatRequest) -> bytes:
     given = {parameter.name: _value(parameter) for parameter in request.parameters}
+    parameters = responses_parameters(given)
     document: dict[str, object] = {
         "model": request.model,
-        "input": _input(request.items),
-        "stream": True,
-        **responses_parameters(given),
+        "input": wire_input(request.items),
+        "stream": request.is_streaming,
     }
-    return msgspec.json.encode(document)
+    if request.tools:
+        document["tools"] = wire_tools(request.tools)
+    if request.cache_ttl is not None:
+        document["cache_control"] = _cache_mark(request.cache_ttl)
+    if _asks_for_thinking(parameters):
+        document["include"] = [SEALED_THINKING]
+    # What the caller set stands; what a request is made of is no parameter (SPEC 103).
+    return msgspec.json.encode(document | parameters)
+
+
+def _cache_mark(ttl: str) -> dict[str, str]:
+    """Ask for a cached prefix: this endpoint has one mark for the whole request (SPEC 121)."""
+    mark = {"type": "ephemeral"}
+    return mark if ttl == CACHE_TTL_DEFAULT else mark | {"ttl": ttl}
+
+
+def _asks_for_thinking(parameters: Mapping[str, object]) -> bool:
+    reasoning = parameters.get("reasoning")
+    return (
+        isinstance(reasoning, dict)
+        and reasoning.get("enabled") is not False
+        and reasoning.get("effort") != "none"
+    )
 
 
 def _value(parameter: Parameter) -> object:
@@ -109,46 +120,33 @@ def _value(parameter: Parameter) -> object:
     return strict
 
 
-def _input(items: tuple[Item, ...]) -> list[_Message]:
-    """Turn the history into items. A turn without parts has nothing to say."""
-    return [
-        _message(position, turn)
-        for position, turn in enumerate(items)
-        if isinstance(turn, Turn) and turn.parts
-    ]
-
-
-def _message(position: int, turn: Turn) -> _Message:
-    """Write one turn.
-
-    Ids count positions: the same history gives the same bytes, so that a provider's prompt
-    cache recognises it.
-    """
-    role = turn.role.value
-    content = [_content(turn.role, part) for part in turn.parts]
-    if turn.role is Role.ASSISTANT:
-        return _AssistantMessage(role=role, content=content, id=f"msg_{position}")
-    return _Message(role=role, content=content)
-
-
-def _content(role: Role, part: Part) -> _Content:
-    if isinstance(part, TextPart):
-        text = _OutputText if role is Role.ASSISTANT else _InputText
-        return text(text=part.text)
-    if isinstance(part, ImagePart):
-        return _InputImage(image_url=part.url, detail=part.detail)
-    return Raw(part.json.encode())
-
-
 def _mended(request: ChatRequest) -> ChatRequest:
-    """Return the request with every surrogate half of its history joined or replaced."""
-    items = (
-        replace(item, parts=tuple(map(_mended_part, item.parts)))
-        if isinstance(item, Turn)
-        else item
-        for item in request.items
+    """Return the request with every surrogate half in it joined or replaced."""
+    return replace(
+        request,
+        model=mend(request.model),
+        items=tuple(map(_mended_item, request.items)),
+        tools=tuple(map(_mended_tool, request.tools)),
     )
-    return replace(request, model=mend(request.model), items=tuple(items))
+
+
+def _mended_item(item: Item) -> Item:
+    match item:
+        case Turn():
+            return replace(
+                item,
+                parts=tuple(map(_mended_part, item.parts)),
+                annotations=tuple(map(mend, item.annotations)),
+                phase=mend(item.phase),
+            )
+        case ToolCall():
+            return ToolCall(
+                call_id=mend(item.call_id), name=mend(item.name), arguments=mend(item.arguments)
+            )
+        case ToolOutput():
+            return ToolOutput(call_id=mend(item.call_id), output=mend(item.output))
+        case Reasoning():
+            return replace(item, json=mend(item.json))
 
 
 def _mended_part(part: Part) -> Part:
@@ -157,3 +155,14 @@ def _mended_part(part: Part) -> Part:
     if isinstance(part, ImagePart):
         return replace(part, url=mend(part.url), detail=mend(part.detail))
     return replace(part, json=mend(part.json))
+
+
+def _mended_tool(tool: Tool | OpaqueTool) -> Tool | OpaqueTool:
+    if isinstance(tool, OpaqueTool):
+        return OpaqueTool(json=mend(tool.json))
+    return replace(
+        tool,
+        name=mend(tool.name),
+        description=mend(tool.description),
+        parameters_json=mend(tool.parameters_json),
+    )

@@ -23,7 +23,7 @@ BREAKS = (aiohttp.ClientError, HttpProcessingError, OSError, RuntimeError)
 
 
 class HttpStream:
-    """The body of one 200 answer. See `ProviderStream`.
+    """The body of one 200 answer, an event stream or JSON. See `ProviderStream`.
 
     Whoever made it calls `check` now and then, at least until it says that it is over.
     """

@@ -8,7 +8,7 @@ the terminal event around it.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import msgspec
 from msgspec import Raw, Struct
@@ -18,8 +18,12 @@ from actors.values import StreamFailure, Usage
 # What the strict reader throws at bytes that are not the JSON it expects.
 UNDECODABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
+FAILURE_BYTES_MAX: Final = 64 * 1024
+"""How much of the event around an error is kept: it may repeat every tool of the request."""
+
 _Wire = TypeVar("_Wire")
 _NOTHING = Raw()
+_NULL = Raw(b"null")
 
 
 class Delta(Struct, gc=False):
@@ -38,6 +42,7 @@ class Part(Struct, gc=False):
     type: str = ""
     text: str | None = None
     refusal: str | None = None
+    annotations: Raw = _NOTHING
 
     @property
     def stated(self) -> str:
@@ -51,18 +56,10 @@ class PartDone(Struct, gc=False):
     part: Part
 
 
-class Item(Struct, gc=False):
-    """An output item; only messages and reasoning are looked into."""
-
-    type: str = ""
-    content: Raw = _NOTHING
-    summary: Raw = _NOTHING
-
-
 class ItemEvent(Struct, gc=False):
-    """`output_item.added` and `.done`."""
+    """`output_item.added` and `.done`; the item is kept as it is written."""
 
-    item: Item
+    item: Raw
 
 
 class Response(Struct, gc=False):
@@ -107,6 +104,7 @@ class _IncompleteDetails(Struct, gc=False):
 
 class _InputDetails(Struct, gc=False):
     cached_tokens: float | None = None
+    cache_write_tokens: float | None = None
 
 
 class _OutputDetails(Struct, gc=False):
@@ -122,19 +120,11 @@ class _UsageBody(Struct, gc=False):
     output_tokens_details: _OutputDetails | None = None
 
 
-class WholeItem(Struct, gc=False):
-    """An output item of the usual shape."""
-
-    type: str = ""
-    content: list[Part] | None = None
-    summary: list[Part] | None = None
-
-
 class _WholeResponse(Struct, gc=False):
     id: str | None = None
     model: str | None = None
     status: str | None = None
-    output: list[WholeItem] | None = None
+    output: list[Raw] | None = None
     usage: _UsageBody | None = None
     incomplete_details: _IncompleteDetails | None = None
 
@@ -150,7 +140,7 @@ class Ending(Struct, gc=False):
     response_id: str
     model: str
     usage: Usage | None
-    output: Sequence[WholeItem]
+    output: Sequence[Raw]
     incomplete_reason: str | None
 
 
@@ -160,7 +150,7 @@ _incomplete = msgspec.json.Decoder(_IncompleteDetails)
 _usage = msgspec.json.Decoder(_UsageBody, strict=False)
 _parts = msgspec.json.Decoder(list[Part])
 _response = msgspec.json.Decoder(Response)
-_items = msgspec.json.Decoder(list[Item])
+_raws = msgspec.json.Decoder(list[Raw])
 _text = msgspec.json.Decoder(str)
 
 
@@ -169,9 +159,9 @@ def decode_response(raw: Raw) -> Response:
     return _optional(_response, raw) or Response()
 
 
-def decode_output(raw: Raw) -> Sequence[Item]:
-    """Read a terminal event's `output`; empty when it is missing or makes no sense."""
-    return _optional(_items, raw) or ()
+def decode_list(raw: Raw) -> Sequence[Raw]:
+    """Cut a list into its entries, unread; empty when it is missing or makes no sense."""
+    return _optional(_raws, raw) or ()
 
 
 def decode_parts(raw: Raw) -> Sequence[Part]:
@@ -216,16 +206,18 @@ def _usage_of(body: _UsageBody) -> Usage:
         output_tokens=output_tokens,
         total_tokens=_count(body.total_tokens) or input_tokens + output_tokens,
         cached_tokens=_count(inputs.cached_tokens) if inputs else 0,
+        cache_write_tokens=_count(inputs.cache_write_tokens) if inputs else 0,
         reasoning_tokens=_count(outputs.reasoning_tokens) if outputs else 0,
         cost_usd=body.cost,
     )
 
 
-def decode_failure(event: ResponseEvent, response: Response) -> StreamFailure:
+def decode_failure(event: ResponseEvent, response: Response, payload: bytes) -> StreamFailure:
     """Gather what an error says about itself, wherever this host has put it.
 
     Shapes: `error` in the response (`response.failed`), `error` in the event, or `code` and
     `message` flat in the event. The precise word is `error_type`; the native code is coarse.
+    `payload` is the event's text.
     """
     nested = response.error if is_told(response.error) else event.error
     body = _optional(_error, nested) or _ErrorBody()
@@ -234,12 +226,13 @@ def decode_failure(event: ResponseEvent, response: Response) -> StreamFailure:
     return StreamFailure(
         code="" if code is None else str(code),
         error_type=response.error_type
-        or _string(event.error_type)
+        or text_of(event.error_type)
         or metadata.error_type
         or body.error_type
         or body.type
         or "",
-        message=body.message or _string(event.message) or _string(nested),
+        message=body.message or text_of(event.message) or text_of(nested),
+        json=payload[:FAILURE_BYTES_MAX].decode("utf-8", "ignore"),
     )
 
 
@@ -284,16 +277,17 @@ def _optional(decoder: msgspec.json.Decoder[_Wire], raw: Raw) -> _Wire | None:
 
 def is_told(raw: Raw) -> bool:
     """Say whether a raw field is there and not null."""
-    return bytes(raw) not in (b"", b"null")
+    return len(raw) > 0 and raw != _NULL
 
 
-def _string(raw: Raw) -> str:
+def text_of(raw: Raw) -> str:
+    """Read a string; "" when it is missing or something else."""
     return _optional(_text, raw) or ""
 
 
 def _scalar(raw: Raw) -> str | None:
     """Read a flat code, which is a word at one host and a number at another."""
-    return (_string(raw) or bytes(raw).decode()) if is_told(raw) else None
+    return (text_of(raw) or bytes(raw).decode()) if is_told(raw) else None
 
 
 def _count(value: float | None) -> int:

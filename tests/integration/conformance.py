@@ -14,17 +14,29 @@ from pathlib import Path
 from random import Random  # noqa: TID251 - a draw of cuts, from a seed that is printed
 
 from actors.values import (
+    Annotated,
     EventSkipped,
+    ImageMade,
+    MessagePhased,
     ReasoningAdvanced,
     ReasoningKind,
+    ReasoningMade,
     ReasoningStated,
     RefusalAdvanced,
     RefusalStated,
+    SearchAdvanced,
     StreamEnded,
     StreamEvent,
     TextAdvanced,
     TextStated,
+    ToolCallBegan,
+    ToolCalled,
 )
+
+Other = (
+    ToolCallBegan | ToolCalled | ReasoningMade | MessagePhased | Annotated | ImageMade
+    | SearchAdvanced
+)  # fmt: skip
 
 CUT_POSITIONS_MAX_BYTES = 16_000
 CUTS_OF_LARGE_STREAMS = 500
@@ -68,10 +80,19 @@ def recordings() -> tuple[Recording, ...]:
 
 def streams_of(path: str) -> tuple[Recording, ...]:
     """The event streams of one endpoint, by the end of its path."""
+    return _of(path, "sse")
+
+
+def bodies_of(path: str) -> tuple[Recording, ...]:
+    """The JSON bodies of one endpoint, errors included."""
+    return _of(path, "json")
+
+
+def _of(path: str, transport: str) -> tuple[Recording, ...]:
     return tuple(
         recording
         for recording in recordings()
-        if recording.transport == "sse" and recording.endpoint.endswith(path)
+        if recording.transport == transport and recording.endpoint.endswith(path)
     )
 
 
@@ -107,9 +128,13 @@ def pieces(body: bytes, places: list[int]) -> list[bytes]:
 
 @dataclass
 class Fold:
-    """Adds events up, part by part; statements fill parts of which nothing came."""
+    """Adds events up, part by part; statements fill parts of which nothing came.
+
+    `others` are whole when they are told, and kept in the order of the stream.
+    """
 
     ends: list[StreamEnded] = field(default_factory=list)
+    others: list[Other] = field(default_factory=list)
     skipped: int = 0
     told: dict[tuple[str, int, int], str] = field(default_factory=dict)
 
@@ -127,6 +152,9 @@ class Fold:
             case EventSkipped():
                 self.skipped += event.count
                 return
+            case _:
+                self.others.append(event)
+                return
         if isinstance(event, TextStated | RefusalStated | ReasoningStated):
             self.told.setdefault(place, event.text)
         else:
@@ -135,6 +163,24 @@ class Fold:
     def parts(self, kind: str) -> list[str]:
         """The parts of one kind, in the order of their places."""
         return [text for place, text in sorted(self.told.items()) if place[0] == kind]
+
+    @property
+    def calls(self) -> list[ToolCalled]:
+        """The calls, in the order of the output."""
+        called = [event for event in self.others if isinstance(event, ToolCalled)]
+        return sorted(called, key=lambda event: event.output_index)
+
+    @property
+    def annotations(self) -> list[Annotated]:
+        return [event for event in self.others if isinstance(event, Annotated)]
+
+    @property
+    def images(self) -> list[ImageMade]:
+        return [event for event in self.others if isinstance(event, ImageMade)]
+
+    @property
+    def thoughts(self) -> list[ReasoningMade]:
+        return [event for event in self.others if isinstance(event, ReasoningMade)]
 
     @property
     def text(self) -> str:

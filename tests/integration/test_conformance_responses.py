@@ -1,18 +1,28 @@
-"""Recorded /responses streams end up as the index says, wherever the network cuts them."""
+"""Recorded /responses answers end up as the index says, wherever the network cuts them."""
+
+import json
 
 import pytest
 
-from actors.values import EndStatus, StreamEnded
+from actors.values import EndStatus, StreamEnded, ToolCallBegan
 from bridge.openrouter.codec_responses import ResponsesCodec
-from tests.integration.conformance import Fold, Recording, chunkings, seed, streams_of
+from tests.integration.conformance import (
+    Fold,
+    Recording,
+    bodies_of,
+    chunkings,
+    seed,
+    streams_of,
+)
 
 pytestmark = [pytest.mark.conformance, pytest.mark.timeout(300)]
 
 STREAMS = streams_of("/responses")
+BODIES = bodies_of("/responses")
 
 
-def folded(chunks: list[bytes]) -> Fold:
-    decoder, fold = ResponsesCodec().decoder(), Fold()
+def folded(chunks: list[bytes], *, is_streaming: bool = True) -> Fold:
+    decoder, fold = ResponsesCodec().decoder(is_streaming=is_streaming), Fold()
     for chunk in chunks:
         for event in decoder.feed(chunk):
             fold.take(event)
@@ -48,6 +58,8 @@ def assert_as_expected(fold: Fold, recording: Recording) -> None:
     expect, end = recording.expect, fold.end
     assert fold.text == expect["text"]
     assert fold.refusal == (expect.get("refusal") or "")
+    assert_calls_as_expected(fold, expect["tool_calls"])
+    assert_items_as_expected(fold, expect)
     if "reasoning_text" in expect:
         assert fold.reasoning_text == (expect["reasoning_text"] or "")
         assert fold.reasoning_summary == (expect["reasoning_summary"] or "")
@@ -61,12 +73,41 @@ def assert_as_expected(fold: Fold, recording: Recording) -> None:
     assert fold.skipped == 0
 
 
+def assert_calls_as_expected(fold: Fold, expected: object) -> None:
+    assert isinstance(expected, list)
+    assert [
+        (event.call.call_id, event.call.name, event.call.arguments) for event in fold.calls
+    ] == [(call["call_id"], call["name"], call["arguments"]) for call in expected]
+    began = [event.name for event in fold.others if isinstance(event, ToolCallBegan)]
+    assert began in ([], [call["name"] for call in expected])
+
+
+def assert_items_as_expected(fold: Fold, expect: dict[str, object]) -> None:
+    """Thinking, images and annotations are told once for each that the terminal event names."""
+    types = expect.get("output_item_types")
+    if isinstance(types, dict):
+        assert len(fold.thoughts) == types.get("reasoning", 0)
+        images = types.get("image_generation_call", 0) + types.get("openrouter:image_generation", 0)
+        assert len(fold.images) == images
+    if "annotations" in expect:
+        assert len(fold.annotations) == expect["annotations"]
+
+
+def assert_thinking_is_untouched(fold: Fold, recording: Recording) -> None:
+    """Each finished item stands in the recording byte for byte (lines joined)."""
+    wire = recording.body.decode()
+    for event in fold.thoughts:
+        assert event.reasoning.json in wire
+        assert json.loads(event.reasoning.json)["type"] == "reasoning"
+
+
 def assert_error_as_expected(end: StreamEnded, error: object) -> None:
     if not isinstance(error, dict):
         assert end.failure is None
         return
     assert end.failure is not None
-    assert (end.failure.code, end.failure.message) == (error["code"], error["message"])
+    assert (end.failure.code, end.failure.message) == (str(error["code"]), error["message"])
+    assert error["message"] in json.dumps(json.loads(end.failure.json), ensure_ascii=False)
 
 
 @pytest.mark.parametrize("recording", STREAMS, ids=lambda recording: recording.file)
@@ -75,4 +116,20 @@ def test_a_recorded_stream_ends_up_as_the_index_says_however_it_is_cut(
 ) -> None:
     print(f"replay: GREENROOM_SEED={seed()}")
     for chunks in chunkings(recording):
-        assert_as_expected(folded(chunks), recording)
+        fold = folded(chunks)
+        assert_as_expected(fold, recording)
+        assert_thinking_is_untouched(fold, recording)
+
+
+@pytest.mark.parametrize("recording", BODIES, ids=lambda recording: recording.file)
+def test_a_recorded_body_ends_up_as_the_index_says_however_it_is_cut(
+    recording: Recording,
+) -> None:
+    print(f"replay: GREENROOM_SEED={seed()}")
+    for chunks in chunkings(recording):
+        fold = folded(chunks, is_streaming=False)
+        if "status" in recording.expect:
+            assert_as_expected(fold, recording)
+        else:
+            assert fold.end.status is EndStatus.ERROR
+            assert_error_as_expected(fold.end, recording.expect["error"])
