@@ -40,21 +40,16 @@ _BREAKPOINT: Final = "prompt_cache_breakpoint"
 _Block = dict[str, object]
 
 
+def value_of(json: str) -> object:
+    """Read JSON, as strictly as it can be; no text in it holds half a character."""
+    value = decode(json)
+    return decode(write_mended(read_leniently(json.encode()))) if value is None else value
+
+
 def document_of(json: str) -> _Block | None:
-    """Read an object, as strictly as it can be; None for anything else."""
-    document = decode(json)
-    if document is None:
-        document = read_leniently(json.encode())
+    """Read an object; None for anything else."""
+    document = value_of(json)
     return document if isinstance(document, dict) else None
-
-
-def written(document: Mapping[str, object]) -> bytes:
-    """Write an object as JSON."""
-    try:
-        return msgspec.json.encode(document)
-    except UnicodeEncodeError:
-        # Half a character, escaped: JSON can say it, UTF-8 cannot.
-        return write_mended(document)
 
 
 def type_of(json: str) -> str | None:
@@ -84,7 +79,7 @@ def wire_block(json: str, text_type: str) -> bytes | None:
         return None
     convert = _CONVERSIONS.get(kind)
     converted = None if convert is None or block is None else convert(block, text_type)
-    return json.encode() if converted is None else written(converted)
+    return json.encode() if converted is None else msgspec.json.encode(converted)
 
 
 def wire_note(json: str) -> bytes | None:
@@ -127,7 +122,7 @@ def _citation(note: _Block, json: str) -> bytes | None:
     }
     if text(source.get("content")):
         flat["content"] = source["content"]
-    return written(flat)
+    return msgspec.json.encode(flat)
 
 
 def _is_field(note: _Block, name: str) -> bool:

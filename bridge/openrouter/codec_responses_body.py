@@ -64,7 +64,7 @@ class ResponsesBodyDecoder:
         if len(self._body) + len(data) > BODY_BYTES_MAX:
             raise StreamBroken(ErrorFacts(code="body_too_large"))
         self._body += data
-        if not data.isspace():
+        if data and not data.isspace():
             self._payloads += 1
         return ()
 
@@ -75,9 +75,18 @@ class ResponsesBodyDecoder:
         if not body:
             return ()
         reader = EventReader()
-        reader.read_one(_as_event(body))
+        reader.read_one(_as_event(_as_utf8(body)))
         reader.close()
         return reader.take_events()
+
+
+def _as_utf8(body: bytes) -> bytes:
+    """Replace what is no UTF-8: it shall cost a character, not the text around it."""
+    try:
+        body.decode()
+    except UnicodeDecodeError:
+        return body.decode("utf-8", "replace").encode()
+    return body
 
 
 def _as_event(body: bytes) -> bytes:

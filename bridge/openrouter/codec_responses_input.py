@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, assert_never
 
+import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
 from actors.values import (
@@ -35,7 +36,6 @@ from bridge.openrouter.codec_responses_blocks import (
     type_of,
     wire_block,
     wire_note,
-    written,
 )
 from bridge.openrouter.codec_responses_reasoning import ReasoningItem, items_from_details
 from bridge.openrouter.loose_json import text
@@ -194,7 +194,9 @@ def _opaque_tool(tool: OpaqueTool) -> _Function | Raw:
     parameters, strict = nested.get("parameters"), nested.get("strict")
     return _Function(
         name=text(nested.get("name")),
-        parameters=Raw(written(parameters)) if isinstance(parameters, dict) else Raw(NO_PARAMETERS),
+        parameters=Raw(msgspec.json.encode(parameters))
+        if isinstance(parameters, dict)
+        else Raw(NO_PARAMETERS),
         description=text(nested.get("description")) or UNSET,
         strict=strict if isinstance(strict, bool) else UNSET,
     )

@@ -11,8 +11,8 @@ from typing import Final
 
 from msgspec import UNSET, Struct, UnsetType
 
-from bridge.openrouter.loose_json import decode, member, text
-from bridge.openrouter.wire_text import read_leniently
+from bridge.openrouter.codec_responses_blocks import value_of
+from bridge.openrouter.loose_json import member, text
 
 _SUMMARY: Final = "reasoning.summary"
 _TEXT: Final = "reasoning.text"
@@ -53,9 +53,7 @@ def items_from_details(json: str, *, id_prefix: str = "rs") -> list[ReasoningIte
         One item for each run of details that belong together. Details of kinds that have no
         counterpart here, and those without content, are left out.
     """
-    details = decode(json)
-    if details is None:
-        details = read_leniently(json.encode())
+    details = value_of(json)
     drafts: list[_Draft] = []
     for detail in details if isinstance(details, list) else ():
         if not _is_telling(detail):

@@ -6,7 +6,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from actors.ports import Endpoint, Secret
-from actors.values import ChatRequest, ImagePart, OpaquePart, Parameter, Part, Role, TextPart, Turn
+from actors.values import (
+    ChatRequest,
+    ImagePart,
+    Item,
+    OpaquePart,
+    Parameter,
+    Part,
+    Reasoning,
+    Role,
+    TextPart,
+    ToolCall,
+    ToolOutput,
+    Turn,
+    WireFormat,
+)
 from bridge.openrouter.codec_responses import ResponsesCodec
 from bridge.openrouter.wire_parameters import RESPONSES_KEYS
 
@@ -25,6 +39,26 @@ PARTS = st.one_of(
 )
 TURNS = st.lists(
     st.builds(Turn, role=st.sampled_from(Role), parts=st.lists(PARTS, min_size=1).map(tuple))
+).map(tuple)
+DETAILS = st.lists(
+    st.fixed_dictionaries(
+        {"type": st.just("reasoning.text"), "text": TEXTS, "signature": st.none() | st.just("s")}
+    ),
+    max_size=3,
+)
+ITEMS = st.lists(
+    st.one_of(
+        TURNS.filter(bool).map(lambda turns: turns[0]),
+        st.builds(ToolCall, call_id=TEXTS, name=TEXTS, arguments=TEXTS),
+        st.builds(ToolOutput, call_id=TEXTS, output=TEXTS),
+        st.builds(Reasoning, wire=st.just(WireFormat.CHAT), json=st.builds(json.dumps, DETAILS)),
+        st.builds(
+            Reasoning,
+            wire=st.just(WireFormat.RESPONSES),
+            json=st.builds(lambda text: json.dumps({"type": "reasoning", "id": text}), TEXTS),
+        ),
+    ),
+    max_size=6,
 ).map(tuple)
 SPELLINGS = (*sorted(RESPONSES_KEYS), "max_tokens", "reasoning_effort", "response_format")
 NAMES = st.sampled_from((*SPELLINGS, "verbosity", "user", "n", "store", "input", "model"))
@@ -66,3 +100,15 @@ def test_any_parameters_make_a_body_of_allowed_keys_without_nulls(
     assert set(body) <= {"model", "input", "stream"} | RESPONSES_KEYS
     assert None not in body.values()
     assert (body["model"], body["input"], body["stream"]) == ("m", [], True)
+
+
+@given(items=ITEMS, more=ITEMS)
+def test_a_history_that_went_on_begins_with_the_same_bytes(
+    items: tuple[Item, ...], more: tuple[Item, ...]
+) -> None:
+    """SPEC 121: or no provider's prompt cache would know it again."""
+    shorter = ChatRequest(request_id="r", model="m", items=items)
+    longer = ChatRequest(request_id="other", model="m", items=(*items, *more))
+    prefix, _, _ = ResponsesCodec().encode(shorter, ENDPOINT).body.rpartition(b'],"stream"')
+    assert ResponsesCodec().encode(longer, ENDPOINT).body.startswith(prefix)
+    assert ResponsesCodec().encode(shorter, ENDPOINT).body.startswith(prefix + b"]")

@@ -5,26 +5,50 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
+from actors.values import StreamEnded, ToolCallBegan, ToolCalled
 from tests.integration.conformance import Fold, pieces
 from tests.unit.responses_script import (
     DONE,
+    arguments_delta,
     completed,
     decoded,
+    decoded_body,
     event,
+    function_call,
+    item_added,
+    item_done,
     message,
     raw_delta,
     summary_delta,
     text_delta,
+    the_end,
 )
 
 # Surrogates too: JSON escapes can hold halves of characters.
 WORDS = st.text(max_size=6) | st.text(st.characters(categories=["Cs"]), max_size=2)
 INDEXES = st.integers(min_value=0, max_value=2)
-ITEMS = st.lists(st.builds(message, WORDS), max_size=3)
+NOTED = st.builds(
+    lambda word: {"type": "output_text", "text": "x", "annotations": [{"type": "n", "w": word}]},
+    WORDS,
+).map(lambda part: {"type": "message", "phase": "commentary", "content": [part]})
+CALLS = st.builds(
+    lambda words, number: function_call(words, call_id=f"call_{number}", name="look"),
+    WORDS,
+    INDEXES,
+)
+THINGS = st.one_of(
+    NOTED,
+    CALLS,
+    st.builds(lambda word: {"type": "reasoning", "id": word, "summary": []}, WORDS),
+    st.builds(lambda word: {"type": "image_generation_call", "id": word, "result": "AAAA"}, WORDS),
+    st.builds(lambda word: {"type": "web_search_call", "action": {"query": word}}, WORDS),
+)
+ITEMS = st.lists(st.builds(message, WORDS) | THINGS, max_size=3)
 DELTAS = st.one_of(
     st.builds(text_delta, WORDS, INDEXES, INDEXES),
     st.builds(raw_delta, WORDS, INDEXES),
     st.builds(summary_delta, WORDS, INDEXES, INDEXES),
+    st.builds(arguments_delta, WORDS, INDEXES),
 )
 OTHERS = st.one_of(
     st.builds(
@@ -32,11 +56,8 @@ OTHERS = st.one_of(
         WORDS,
         INDEXES,
     ),
-    st.builds(
-        lambda item, output: event("response.output_item.done", output_index=output, item=item),
-        st.builds(message, WORDS),
-        INDEXES,
-    ),
+    st.builds(item_done, st.builds(message, WORDS) | THINGS, INDEXES),
+    st.builds(item_added, THINGS, INDEXES),
     st.just(event("response.new.thing", delta={"a": []})),
 )
 ENDS = st.one_of(
@@ -92,3 +113,41 @@ def test_characters_sent_by_halves_come_out_whole(text: str) -> None:
     body = framed((list(map(text_delta, halves)), [completed()]), b"")
     assert folded([body]).text == text
     assert folded([body[:100], body[100:]]).text == text
+
+
+@given(script=SCRIPTS)
+def test_a_call_is_begun_at_most_once_and_told_at_most_once(
+    script: tuple[list[object], list[object]],
+) -> None:
+    told = decoded(framed(script, DONE))
+    places = [each.output_index for each in told if isinstance(each, ToolCalled)]
+    ids = [each.call.call_id for each in told if isinstance(each, ToolCalled)]
+    began = [each.output_index for each in told if isinstance(each, ToolCallBegan)]
+    assert len(set(places)) == len(places)
+    assert len(set(ids)) == len(ids)
+    assert len(set(began)) == len(began)
+    assert all(isinstance(each, StreamEnded) for each in told[-1:] if script[1])
+
+
+@given(arguments=st.lists(WORDS, max_size=6), is_finished=st.booleans())
+def test_arguments_are_what_their_pieces_add_up_to(arguments: list[str], is_finished: bool) -> None:
+    whole = "".join(arguments)
+    begun = item_added(function_call())
+    finished = [item_done(function_call(whole))] if is_finished else []
+    body = framed(([begun, *map(arguments_delta, arguments), *finished], [completed()]), b"")
+    (told,) = (each for each in decoded(body) if isinstance(each, ToolCalled))
+    assert told.call.arguments == whole.encode("utf-16-le", "surrogatepass").decode(
+        "utf-16-le", "replace"
+    )
+
+
+@given(items=ITEMS, places=st.lists(st.integers(min_value=0), max_size=5))
+def test_a_body_tells_what_its_terminal_event_alone_would(
+    items: list[object], places: list[int]
+) -> None:
+    ending = completed(*items, usage={"input_tokens": 1})
+    body = json.dumps(ending["response"]).encode()
+    cut_up = pieces(body, sorted(place % (len(body) + 1) for place in places))
+    told = decoded_body(*cut_up)
+    assert told == decoded(framed(([], [ending]), b""))
+    assert the_end(told) == told[-1]

@@ -1,3 +1,6 @@
+import json
+from dataclasses import replace
+
 import pytest
 
 from actors.values import EndStatus, EventSkipped, StreamFailure, Usage
@@ -5,7 +8,7 @@ from tests.unit.responses_script import completed, decoded, event, sse, text_del
 
 USAGE = {
     "input_tokens": 12,
-    "input_tokens_details": {"cached_tokens": 3, "cache_write_tokens": 0},
+    "input_tokens_details": {"cached_tokens": 3, "cache_write_tokens": 4},
     "output_tokens": 5,
     "output_tokens_details": {"reasoning_tokens": 2},
     "total_tokens": 17,
@@ -18,6 +21,7 @@ READ_USAGE = Usage(
     output_tokens=5,
     total_tokens=17,
     cached_tokens=3,
+    cache_write_tokens=4,
     reasoning_tokens=2,
     cost_usd=2.1e-05,
 )
@@ -54,7 +58,8 @@ def test_a_failed_answer_carries_the_precise_error_type() -> None:
     error = {"code": "server_error", "message": "Provider disconnected"}
     end = the_end(decoded(sse(failed(error=error, error_type="provider_unavailable"))))
     assert end.status is EndStatus.FAILED
-    assert end.failure == StreamFailure(
+    assert end.failure is not None
+    assert replace(end.failure, json="") == StreamFailure(
         code="server_error", error_type="provider_unavailable", message="Provider disconnected"
     )
 
@@ -71,7 +76,14 @@ ERROR_SHAPES = {
 def test_an_error_event_of_every_shape_ends_the_stream(error: dict[str, object]) -> None:
     end = the_end(decoded(sse(text_delta("Hel"), error)))
     assert end.status is EndStatus.ERROR
-    assert end.failure == StreamFailure(code="server_error", message="Boom")
+    assert end.failure == StreamFailure(code="server_error", message="Boom", json=json.dumps(error))
+
+
+def test_the_event_around_an_error_is_kept_up_to_a_bound() -> None:
+    failure = the_end(decoded(sse(event("error", message="é" * 100_000)))).failure
+    assert failure is not None
+    assert failure.json.startswith('{"type": "error", "message": "éé')
+    assert 65_500 < len(failure.json.encode()) <= 65_536
 
 
 @pytest.mark.parametrize(

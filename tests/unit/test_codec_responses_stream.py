@@ -4,6 +4,7 @@ from actors.values import (
     EventSkipped,
     ReasoningAdvanced,
     ReasoningKind,
+    ReasoningMade,
     ReasoningStated,
     RefusalAdvanced,
     RefusalStated,
@@ -13,6 +14,7 @@ from actors.values import (
 )
 from tests.unit.responses_script import (
     DONE,
+    before_the_end,
     completed,
     decoded,
     event,
@@ -31,10 +33,6 @@ def text(words: str, output: int = 0, content: int = 0) -> TextAdvanced:
 
 def thought(words: str, kind: ReasoningKind, output: int = 0, part: int = 0) -> ReasoningAdvanced:
     return ReasoningAdvanced(output_index=output, part_index=part, kind=kind, text=words)
-
-
-def before_the_end(*events: object) -> list[StreamEvent]:
-    return decoded(sse(*events, completed()))[:-1]
 
 
 def test_deltas_of_one_read_are_one_event() -> None:
@@ -143,7 +141,9 @@ STATEMENTS = {
 def test_a_statement_is_told_once_where_nothing_was_streamed(
     statement: dict[str, object], told: StreamEvent
 ) -> None:
-    assert before_the_end(statement, statement) == [told]
+    # That an item of thinking is finished is a thing of its own.
+    events = before_the_end(statement, statement)
+    assert [event for event in events if not isinstance(event, ReasoningMade)] == [told]
 
 
 def test_an_empty_delta_leaves_its_part_to_be_stated() -> None:
@@ -177,22 +177,22 @@ def test_a_terminal_output_without_the_hidden_items_repeats_nothing() -> None:
 def test_an_announced_item_without_text_tells_which_terminal_item_is_which(step: str) -> None:
     hidden = event(f"response.output_item.{step}", output_index=0, item={"type": "reasoning"})
     told = decoded(sse(hidden, text_delta("A", output=1), completed(message("A"), message("A"))))
-    assert told[:-1] == [text("A", output=1)]
+    assert [event for event in told[:-1] if not isinstance(event, ReasoningMade)] == [
+        text("A", output=1)
+    ]
 
 
 def test_a_terminal_output_with_an_item_more_than_was_announced_repeats_nothing() -> None:
     reasoning = {"type": "reasoning", "summary": [{"type": "summary_text", "text": "S"}]}
     told = decoded(sse(text_delta("A", output=0), completed(reasoning, message("A"))))
     assert text("A") == told[0]
-    assert [type(event) for event in told[1:-1]] == [ReasoningStated]
+    assert [type(event) for event in told[1:-1]] == [ReasoningStated, ReasoningMade]
 
 
 def test_unknown_events_items_and_parts_are_ignored() -> None:
     told = before_the_end(
         event("response.debug", debug={"delta": {}}),
         event("response.future.delta", delta={"a": 1}, output_index="x"),
-        event("response.function_call_arguments.delta", output_index=0, delta="{"),
-        event("response.function_call_arguments.delta", output_index=0, delta="}"),
         event("response.output_item.added", output_index=0, item={"type": "new:thing"}),
         event("response.output_item.done", output_index=0, item={"type": "new", "content": "x"}),
         event("response.content_part.done", output_index=0, part={"type": "hologram", "text": "x"}),
