@@ -45,6 +45,8 @@ def call_to(
     connect_s: float = 5.0,
     read_s: float = 5.0,
     total_s: float | None = None,
+    headers: tuple[tuple[str, str], ...] = (),
+    is_streaming: bool = True,
 ) -> ProviderCall:
     endpoint = Endpoint(
         base_url=base_url,
@@ -54,7 +56,13 @@ def call_to(
         total_timeout_s=total_s,
         referer=referer,
     )
-    return ProviderCall(endpoint=endpoint, path="/responses", body=body)
+    return ProviderCall(
+        endpoint=endpoint,
+        path="/responses",
+        body=body,
+        headers=headers,
+        is_streaming=is_streaming,
+    )
 
 
 async def drain(stream: ProviderStream) -> bytes:
