@@ -20,19 +20,28 @@ from actors.values import (
     TextAdvanced,
     Usage,
 )
+from bridge.transforms.image_text import inline_markdown
 from bridge.transforms.json_text import JsonValue, json_text
 from bridge.transforms.text import whole
 
 
 class PieceKind(Enum):
-    """Where a piece of text is shown."""
+    """What a piece is: text that is shown, or one of three things that travel beside it.
+
+    The text of an `EVENT` is a whole line, that of `TOOL_CALLS` a JSON list of deltas, and that
+    of an `IMAGE` a `data:` URL which found no place yet.
+    """
 
     CONTENT = "content"
     REASONING = "reasoning_content"
+    EVENT = "event"
+    TOOL_CALLS = "tool_calls"
+    IMAGE = "image"
 
 
 # Bound once: in Python 3.11 a look at a member of an enum costs as much as a call.
-_CONTENT, _REASONING = PieceKind
+_CONTENT, _REASONING, _EVENT, _TOOL_CALLS, _IMAGE = PieceKind
+_TEXTS = (_CONTENT, _REASONING)
 
 # A plain pair: pieces are made per socket read, and only live until the next line is taken.
 Piece: TypeAlias = tuple[PieceKind, str]
@@ -43,6 +52,7 @@ class FinishReason(Enum):
 
     STOP = "stop"
     LENGTH = "length"
+    TOOL_CALLS = "tool_calls"
     CONTENT_FILTER = "content_filter"
     ERROR = "error"
 
@@ -55,6 +65,8 @@ _LINE_BREAKS: Final = (("\x85", "\\u0085"), ("\u2028", "\\u2028"), ("\u2029", "\
 
 class ChunkWriter:
     """Writes the chunks of one answer; what they have in common is prepared once.
+
+    What is not text goes through here as well, so that everything keeps its order.
 
     `model` is the name the caller used, `created_s` the epoch second of the answer.
     """
@@ -80,24 +92,40 @@ class ChunkWriter:
         """Write all that waits: neighbours of a kind share one line, empty text makes none."""
         if len(pieces) == 1:
             kind, text = pieces[0]
-            return [self.delta(kind, text)] if text else []
+            if kind is _CONTENT or kind is _REASONING:
+                return [self.delta(kind, text)] if text else []
+            return [self._other(kind, text)]
         runs: list[tuple[PieceKind, list[str]]] = []
         last: PieceKind | None = None
         for kind, text in pieces:
-            if kind is not last:
+            if kind is not last or kind not in _TEXTS:
                 runs.append((kind, []))
                 last = kind
             runs[-1][1].append(text)
         joined = ((kind, "".join(texts)) for kind, texts in runs)
-        return [self.delta(kind, text) for kind, text in joined if text]
+        return [
+            self.delta(kind, text) if kind in _TEXTS else self._other(kind, text)
+            for kind, text in joined
+            if text
+        ]
+
+    def _other(self, kind: PieceKind, text: str) -> str:
+        if kind is _TOOL_CALLS:
+            calls = _one_line(text)
+            return f'{self._opening}{{"index":0,"delta":{{"tool_calls":{calls}{_DELTA_END}'
+        # An image that nobody stored is shown as far as that can be done.
+        return text if kind is _EVENT else self.delta(_CONTENT, f"{inline_markdown(text)}\n\n")
 
     def finish(self, reason: FinishReason) -> str:
         """Write the chunk that closes every answer (SPEC 84)."""
         return f'{self._opening}{{"index":0,"delta":{{}},"finish_reason":"{reason.value}"}}]}}'
 
-    def usage(self, usage: Usage) -> str:
-        """Write what the answer consumed, in a chunk without choices."""
-        return f'{self._opening}],"usage":{_json(usage_dict(usage))}}}'
+    def usage(
+        self, usage: Usage, *, rounds: int | None = None, tool_calls: int | None = None
+    ) -> str:
+        """Write what the answer consumed, in a chunk without choices; see `usage_dict`."""
+        told = usage_dict(usage, rounds=rounds, tool_calls=tool_calls)
+        return f'{self._opening}],"usage":{_json(told)}}}'
 
 
 def quoted(text: str) -> str:
@@ -141,18 +169,27 @@ def pieces_of(events: Iterable[StreamEvent]) -> list[Piece]:
     return pieces
 
 
-def finish_reason(incomplete_reason: str | None) -> FinishReason:
-    """Translate why a model stopped; None means that it said all it wanted."""
+def finish_reason(incomplete_reason: str | None, *, has_calls: bool = False) -> FinishReason:
+    """Translate why a model stopped; None means that it said all it wanted.
+
+    With `has_calls` the answer ends with calls for whoever asked, and is to be gone on with.
+    """
     if incomplete_reason is None:
-        return FinishReason.STOP
+        return FinishReason.TOOL_CALLS if has_calls else FinishReason.STOP
     if incomplete_reason == FinishReason.CONTENT_FILTER.value:
         return FinishReason.CONTENT_FILTER
     # Whatever the word for it: the answer is not whole, and `stop` would say that it is.
     return FinishReason.LENGTH
 
 
-def usage_dict(usage: Usage) -> dict[str, JsonValue]:
-    """Return usage in Chat Completions words; the cost only when it is known."""
+def usage_dict(
+    usage: Usage, *, rounds: int | None = None, tool_calls: int | None = None
+) -> dict[str, JsonValue]:
+    """Return usage in Chat Completions words; the cost only when it is known.
+
+    `rounds` is how often the provider was asked, `tool_calls` how many tools ran on the way
+    (SPEC 95).
+    """
     counts: dict[str, JsonValue] = {
         "prompt_tokens": usage.input_tokens,
         "completion_tokens": usage.output_tokens,
@@ -162,6 +199,10 @@ def usage_dict(usage: Usage) -> dict[str, JsonValue]:
     }
     if usage.cost_usd is not None and isfinite(usage.cost_usd):
         counts["cost"] = usage.cost_usd
+    if rounds is not None:
+        counts["turn_count"] = rounds
+    if tool_calls is not None:
+        counts["function_call_count"] = tool_calls
     return counts
 
 
@@ -173,10 +214,17 @@ def completion_dict(
     content: str,
     reason: FinishReason,
     reasoning: str = "",
-    usage: Usage | None = None,
+    usage: Mapping[str, JsonValue] | Usage | None = None,
+    tool_calls: Sequence[JsonValue] = (),
 ) -> dict[str, JsonValue]:
-    """Return a whole answer for a caller that does not stream (SPEC 25)."""
+    """Return a whole answer for a caller that does not stream (SPEC 25).
+
+    `usage` may be a `usage_dict` that says more; `tool_calls` are those of `call_dicts`.
+    """
     message: dict[str, JsonValue] = {"role": "assistant", "content": whole(content)}
+    if tool_calls:
+        message["tool_calls"] = list(tool_calls)
+        message["content"] = whole(content) or None
     if reasoning:
         message["reasoning_content"] = whole(reasoning)
     choice: dict[str, JsonValue] = {
@@ -192,7 +240,7 @@ def completion_dict(
         "choices": [choice],
     }
     if usage is not None:
-        answer["usage"] = usage_dict(usage)
+        answer["usage"] = usage_dict(usage) if isinstance(usage, Usage) else usage
     return answer
 
 

@@ -31,6 +31,7 @@ from bridge.transforms.chat_chunks import (
 )
 
 CONTENT, REASONING = PieceKind.CONTENT, PieceKind.REASONING
+TEXTS = (CONTENT, REASONING)
 WRITER = ChunkWriter(model='room."m"', completion_id="chatcmpl-1", created_s=1700000000)
 USAGE = Usage(
     input_tokens=10,
@@ -58,7 +59,7 @@ def chunk(*choices: object, **more: object) -> dict[str, object]:
     }
 
 
-@pytest.mark.parametrize("kind", PieceKind)
+@pytest.mark.parametrize("kind", TEXTS)
 def test_a_delta_is_one_chunk_of_its_kind(kind: PieceKind) -> None:
     assert read(WRITER.delta(kind, 'say "hi"\n')) == chunk(
         {"index": 0, "delta": {kind.value: 'say "hi"\n'}, "finish_reason": None}
@@ -66,7 +67,7 @@ def test_a_delta_is_one_chunk_of_its_kind(kind: PieceKind) -> None:
 
 
 def test_the_kinds_carry_the_names_open_webui_reads() -> None:
-    assert [kind.value for kind in PieceKind] == ["content", "reasoning_content"]
+    assert [kind.value for kind in TEXTS] == ["content", "reasoning_content"]
 
 
 @pytest.mark.parametrize("reason", FinishReason)
@@ -87,6 +88,13 @@ def test_usage_comes_in_a_chunk_without_choices() -> None:
             "cost": 0.00012,
         }
     )
+
+
+def test_usage_counts_rounds_and_tools_where_they_are_known() -> None:
+    """SPEC 95."""
+    told = cast("dict[str, int]", read(WRITER.usage(USAGE, rounds=3, tool_calls=4))["usage"])
+    assert (told["turn_count"], told["function_call_count"]) == (3, 4)
+    assert told.items() >= usage_dict(USAGE).items()
 
 
 @pytest.mark.parametrize("cost_usd", [None, float("nan"), float("inf")])
@@ -118,6 +126,37 @@ def test_halves_of_a_character_in_neighbouring_pieces_are_joined() -> None:
 )
 def test_nothing_to_say_makes_no_line(pieces: list[tuple[PieceKind, str]]) -> None:
     assert WRITER.lines(pieces) == []
+
+
+def test_events_stand_between_texts_and_are_never_joined() -> None:
+    """SPEC 85."""
+    event = event_line("status", {"description": "x", "done": True})
+    kind = PieceKind.EVENT
+    pieces = [(CONTENT, "a"), (kind, event), (kind, event), (CONTENT, "b"), (CONTENT, "c")]
+    assert WRITER.lines(pieces) == [
+        WRITER.delta(CONTENT, "a"),
+        event,
+        event,
+        WRITER.delta(CONTENT, "bc"),
+    ]
+    assert WRITER.lines([(kind, event)]) == [event]
+
+
+@pytest.mark.parametrize("before", [[], [(CONTENT, "")]])
+def test_calls_are_a_delta_of_their_own(before: list[tuple[PieceKind, str]]) -> None:
+    """SPEC 78."""
+    calls = '[{"index":0,"id":"c","type":"function","function":{"name":"f","arguments":"{}"}}]'
+    (line,) = WRITER.lines([*before, (PieceKind.TOOL_CALLS, calls)])
+    delta = {"tool_calls": json.loads(calls)}
+    assert read(line) == chunk({"index": 0, "delta": delta, "finish_reason": None})
+
+
+def test_an_image_that_nobody_stored_is_shown_in_the_text() -> None:
+    """SPEC 94."""
+    url = "data:image/png;base64,AAAA"
+    assert WRITER.lines([(PieceKind.IMAGE, url)]) == [
+        WRITER.delta(CONTENT, f"![Generated image]({url})\n\n")
+    ]
 
 
 def test_a_side_event_is_a_chunk_of_its_own() -> None:
@@ -157,6 +196,30 @@ def test_a_finish_reason_never_calls_half_an_answer_whole(
     incomplete_reason: str | None, reason: FinishReason
 ) -> None:
     assert finish_reason(incomplete_reason) is reason
+
+
+def test_an_answer_that_ends_with_calls_says_so_unless_it_was_cut() -> None:
+    """SPEC 78."""
+    assert finish_reason(None, has_calls=True) is FinishReason.TOOL_CALLS
+    assert finish_reason("max_output_tokens", has_calls=True) is FinishReason.LENGTH
+
+
+@pytest.mark.parametrize(("content", "shown"), [("", None), ("so", "so")])
+def test_a_whole_answer_holds_the_calls_for_whoever_asked(content: str, shown: str | None) -> None:
+    """SPEC 25, 78."""
+    call = {"id": "c", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+    answer = completion_dict(
+        model="m",
+        completion_id="c",
+        created_s=1,
+        content=content,
+        reason=FinishReason.TOOL_CALLS,
+        usage=usage_dict(USAGE, rounds=2, tool_calls=0),
+        tool_calls=[call],
+    )
+    message = {"role": "assistant", "content": shown, "tool_calls": [call]}
+    assert answer["choices"] == [{"index": 0, "message": message, "finish_reason": "tool_calls"}]
+    assert cast("dict[str, int]", answer["usage"])["turn_count"] == 2
 
 
 def test_a_whole_answer_has_text_thinking_reason_and_usage() -> None:
