@@ -119,6 +119,17 @@ def test_a_full_queue_that_nobody_takes_from_is_logged(caplog: pytest.LogCapture
     assert len(caplog.records) == 1
 
 
+def test_more_of_a_thought_is_a_piece_like_any_other() -> None:
+    async def scene() -> None:
+        sink = a_sink(bytes_max=4)
+        thought = ReasoningAdvanced(output_index=0, part_index=0, kind=ReasoningKind.RAW, text="hm")
+        assert sink.show([thought])
+        assert not sink.show([thought])
+        assert await sink.take() == [(PieceKind.REASONING, "hm"), (PieceKind.REASONING, "hm")]
+
+    play(scene)
+
+
 def test_an_abandoned_sink_ends_and_forgets_its_timer(caplog: pytest.LogCaptureFixture) -> None:
     async def scene() -> None:
         sink = a_sink(bytes_max=1, slow_after_s=5.0)
