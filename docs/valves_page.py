@@ -6,6 +6,7 @@ A test compares the two, so the page is what the valves are.
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from bridge.config.user_valves import UserValves
 from bridge.config.valves import Valves
 
 # Defaults that come out of the environment of the server.
@@ -25,6 +26,14 @@ variables of the server.
 
 | Valve | Accepted | Default | What it does |
 |---|---|---|---|"""
+USER_HEAD = """
+## What users set for themselves
+
+Behind the controls of a chat. A field that stands at "Default", is left blank or says `inherit` is
+the admin's; the column of defaults is what the form begins with when a user makes it "Custom".
+
+| Valve | Accepted | Default | What it does |
+|---|---|---|---|"""
 
 
 def accepted(schema: Mapping[str, object]) -> str:
@@ -35,7 +44,8 @@ def accepted(schema: Mapping[str, object]) -> str:
     enum = schema.get("enum")
     if isinstance(enum, list):
         return ", ".join(f"`{value}`" for value in enum)
-    kind = {"integer": "whole number", "number": "number", "string": "text", "null": "blank"}
+    kind = {"integer": "whole number", "number": "number", "string": "text"}
+    kind |= {"boolean": "on, off", "null": "blank"}
     low, high = schema.get("minimum"), schema.get("maximum")
     bounds = f", {low} to {high}" if high is not None else f", {low} or more"
     return kind[str(schema["type"])] + (bounds if low is not None else "")
@@ -44,14 +54,20 @@ def accepted(schema: Mapping[str, object]) -> str:
 def row(name: str, schema: Mapping[str, object]) -> str:
     """Write one valve."""
     value = schema.get("default")
-    default = FROM_ENVIRONMENT.get(name) or ("blank" if value is None else f"`{value}`")
+    default = FROM_ENVIRONMENT.get(name) or ("blank" if value in (None, "") else f"`{value}`")
+    if name.endswith("_TEMPLATE"):
+        default = "the built-in text"
     return f"| `{name}` | {accepted(schema)} | {default} | {schema['description']} |"
 
 
 def page() -> str:
     """Write the whole page."""
-    properties = Valves.model_json_schema()["properties"]
-    return "\n".join([HEAD, *(row(name, schema) for name, schema in properties.items())])
+    lines = []
+    for head, form in ((HEAD, Valves), (USER_HEAD, UserValves)):
+        lines.append(head)
+        properties = form.model_json_schema()["properties"]
+        lines.extend(row(name, schema) for name, schema in properties.items())
+    return "\n".join(lines)
 
 
 if __name__ == "__main__":

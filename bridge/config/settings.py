@@ -5,18 +5,36 @@ Pure. What makes a setting unusable is data here: the doors decide whom to tell,
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-from enum import Enum
-from functools import lru_cache
+from dataclasses import dataclass, field
 from typing import Final
-from urllib.parse import SplitResult, urlsplit
 
-from actors.ports import Endpoint, Secret
-from bridge.config.errors import ValveProblem, shown_value
+from actors.ports import Endpoint
+from actors.values import WireFormat
+from bridge.config.addresses import base_url, referer
+from bridge.config.api_key import KeyProblem, open_api_key
+from bridge.config.errors import ValveProblem
 from bridge.config.secret_text import SECRET_KEY_VARIABLE
-from bridge.config.valves import ALL_MODELS, DEFAULT_BASE_URL, Valves
-from bridge.crypto.secret_box import Undecryptable, decrypt_valve, is_encrypted
+from bridge.config.setting_groups import (
+    CatalogSettings,
+    ErrorTemplates,
+    IdentitySettings,
+    ModelFilter,
+    ReasoningSettings,
+    RequestSettings,
+    RoutingSettings,
+    ShowSettings,
+    ThinkingPlace,
+    TimingSettings,
+    ToolMode,
+    ToolSettings,
+)
+from bridge.config.user_valves import UserValves
+from bridge.config.valves import Valves
+from bridge.config.valves_models import ALL_MODELS
+
+__all__ = ["KeyProblem", "Settings", "settings_from"]
 
 READS_IN_FLIGHT_MAX: Final = 8
 REQUEST_MAILBOX_MAX: Final = 1000
@@ -25,17 +43,7 @@ HANDOVER_BYTES_MAX: Final = 256 * 1024
 # A month. Longer waits mean "never", and some event loops cannot count that far.
 DURATION_MAX_S: Final = 30 * 24 * 3600.0
 
-KEY_PREFIX: Final = "sk-"
-_URL_ACCEPTED: Final = "an address like https://openrouter.ai/api/v1"
-_PORT_MAX: Final = 65535
-
-
-class KeyProblem(Enum):
-    """Why nothing can be sent upstream."""
-
-    MISSING = "missing"
-    # There is a key, but it does not open, or what comes out cannot be a key (SPEC 15).
-    UNDECRYPTABLE = "undecryptable"
+_LIST_MARKS: Final = re.compile(r"[,\n]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +54,9 @@ class Settings:
         endpoint: where requests go. Of use only while neither problem below is set.
         key_problem: what is wrong with the API key, or None.
         base_url_problem: what is wrong with the address, or None.
+        referer_problem: what is wrong with the referer, or None; the default one is sent.
         valve_problems: other valves whose value is not obeyed; their defaults stand here.
+        user_valve_problems: the same of the user's own valves; the admin's stand here.
         models_wanted: ids as the admin wrote them; empty means the whole catalog.
         catalog_refresh_s: how long a fetched catalog counts as fresh.
         requests_max: requests that run at once in this process.
@@ -61,6 +71,7 @@ class Settings:
         slow_reader_after_s: how long a full hand-over may stand unlogged; None: for ever.
         log_level: name of the least severe level that is logged.
         shutdown_grace_s: what running requests get to finish.
+        request_deadline_s: what a whole request may take; None: no limit.
     """
 
     endpoint: Endpoint
@@ -81,30 +92,42 @@ class Settings:
     slow_reader_after_s: float | None
     log_level: str
     shutdown_grace_s: float
+    request_deadline_s: float | None = None
+    referer_problem: ValveProblem | None = None
+    user_valve_problems: tuple[ValveProblem, ...] = ()
+    catalog: CatalogSettings = field(default_factory=CatalogSettings)
+    routing: RoutingSettings = field(default_factory=RoutingSettings)
+    reasoning: ReasoningSettings = field(default_factory=ReasoningSettings)
+    request: RequestSettings = field(default_factory=RequestSettings)
+    tools: ToolSettings = field(default_factory=ToolSettings)
+    show: ShowSettings = field(default_factory=ShowSettings)
+    identity: IdentitySettings = field(default_factory=IdentitySettings)
+    templates: ErrorTemplates = field(default_factory=ErrorTemplates)
+    timing: TimingSettings = field(default_factory=TimingSettings)
 
 
-def settings_from(valves: Valves, env: Mapping[str, str]) -> Settings:
+def settings_from(
+    valves: Valves, env: Mapping[str, str], user_valves: UserValves | None = None
+) -> Settings:
     """Turn the valves of one request into settings.
 
     Args:
         valves: what the admin set.
         env: the environment of the process; `WEBUI_SECRET_KEY` opens the API key.
+        user_valves: what the user set over it. Has no say about the rest (SPEC 11).
     """
-    base_url, base_url_problem = _base_url(valves.BASE_URL)
-    api_key, key_problem = _api_key(valves.API_KEY, env.get(SECRET_KEY_VARIABLE, ""))
-    total_s = valves.HTTP_TOTAL_TIMEOUT_SECONDS
+    chosen = {} if user_valves is None else user_valves.chosen()
+    if chosen:
+        valves = valves.model_copy(update=chosen)
+    endpoint, base_url_problem, referer_problem, key_problem = _endpoint(valves, env)
     slow_s = valves.MIDDLEWARE_STREAM_QUEUE_PUT_TIMEOUT_SECONDS
     return Settings(
-        endpoint=Endpoint(
-            base_url=base_url,
-            api_key=api_key,
-            connect_timeout_s=_duration_s(valves.HTTP_CONNECT_TIMEOUT_SECONDS),
-            read_timeout_s=_duration_s(valves.HTTP_SOCK_READ_SECONDS),
-            total_timeout_s=None if total_s is None else _duration_s(total_s),
-        ),
+        endpoint=endpoint,
         key_problem=key_problem,
         base_url_problem=base_url_problem,
+        referer_problem=referer_problem,
         valve_problems=valves.problems(),
+        user_valve_problems=() if user_valves is None else user_valves.problems(),
         models_wanted=_models_wanted(valves.MODEL_ID),
         catalog_refresh_s=_duration_s(valves.MODEL_CATALOG_REFRESH_SECONDS),
         requests_max=valves.MAX_CONCURRENT_REQUESTS,
@@ -120,6 +143,111 @@ def settings_from(valves: Valves, env: Mapping[str, str]) -> Settings:
         slow_reader_after_s=_duration_s(slow_s) or None,
         log_level=valves.LOG_LEVEL,
         shutdown_grace_s=_duration_s(valves.SHUTDOWN_GRACE_SECONDS),
+        request_deadline_s=_limit_s(valves.REQUEST_DEADLINE_SECONDS),
+        catalog=CatalogSettings(
+            free=ModelFilter(valves.FREE_MODEL_FILTER),
+            tool_calling=ModelFilter(valves.TOOL_CALLING_FILTER),
+            models_text=valves.MODEL_ID.strip(),
+        ),
+        routing=RoutingSettings(
+            wire=WireFormat(valves.DEFAULT_LLM_ENDPOINT),
+            chat_models=_names(valves.FORCE_CHAT_COMPLETIONS_MODELS),
+            responses_models=_names(valves.FORCE_RESPONSES_MODELS),
+            falls_back_to_chat=valves.AUTO_FALLBACK_CHAT_COMPLETIONS,
+        ),
+        reasoning=_reasoning(valves),
+        request=_request(valves),
+        tools=_tools(valves),
+        show=ShowSettings(
+            thinking=ThinkingPlace(valves.THINKING_OUTPUT_MODE),
+            shows_usage=valves.SHOW_FINAL_USAGE_STATUS,
+        ),
+        identity=IdentitySettings(
+            sends_user=valves.SEND_END_USER_ID,
+            sends_session=valves.SEND_SESSION_ID,
+            sends_chat=valves.SEND_CHAT_ID,
+            sends_message=valves.SEND_MESSAGE_ID,
+        ),
+        templates=_templates(valves),
+        timing=TimingSettings(
+            is_enabled=valves.ENABLE_TIMING_LOG, path=valves.TIMING_LOG_FILE.strip()
+        ),
+    )
+
+
+def _endpoint(
+    valves: Valves, env: Mapping[str, str]
+) -> tuple[Endpoint, ValveProblem | None, ValveProblem | None, KeyProblem | None]:
+    url, url_problem = base_url(valves.BASE_URL)
+    site, site_problem = referer(valves.HTTP_REFERER_OVERRIDE)
+    api_key, key_problem = open_api_key(valves.API_KEY, env.get(SECRET_KEY_VARIABLE, ""))
+    endpoint = Endpoint(
+        base_url=url,
+        api_key=api_key,
+        connect_timeout_s=_duration_s(valves.HTTP_CONNECT_TIMEOUT_SECONDS),
+        read_timeout_s=_duration_s(valves.HTTP_SOCK_READ_SECONDS),
+        total_timeout_s=_limit_s(valves.HTTP_TOTAL_TIMEOUT_SECONDS),
+        referer=site,
+    )
+    return endpoint, url_problem, site_problem, key_problem
+
+
+def _reasoning(valves: Valves) -> ReasoningSettings:
+    summary, level = valves.REASONING_SUMMARY_MODE, valves.GEMINI_THINKING_LEVEL
+    return ReasoningSettings(
+        is_enabled=valves.ENABLE_REASONING,
+        effort=valves.REASONING_EFFORT,
+        task_effort=valves.TASK_MODEL_REASONING_EFFORT,
+        summary=None if summary == "disabled" else summary,
+        gemini_level=None if level == "auto" else level,
+        gemini_budget_tokens=valves.GEMINI_THINKING_BUDGET,
+        interleaves_anthropic=valves.ENABLE_ANTHROPIC_INTERLEAVED_THINKING,
+    )
+
+
+def _request(valves: Valves) -> RequestSettings:
+    ttl = valves.ANTHROPIC_PROMPT_CACHE_TTL
+    return RequestSettings(
+        trims_context=valves.AUTO_CONTEXT_TRIMMING,
+        asks_longest_answer=valves.USE_MODEL_MAX_OUTPUT_TOKENS,
+        anthropic_cache_ttl=ttl if valves.ENABLE_ANTHROPIC_PROMPT_CACHING else None,
+        search_results_max=valves.WEB_SEARCH_MAX_RESULTS,
+    )
+
+
+def _tools(valves: Valves) -> ToolSettings:
+    timeout_s = _duration_s(valves.TOOL_TIMEOUT_SECONDS)
+    return ToolSettings(
+        mode=ToolMode(valves.TOOL_EXECUTION_MODE),
+        is_strict=valves.ENABLE_STRICT_TOOL_CALLING,
+        rounds_max=valves.MAX_FUNCTION_CALL_LOOPS,
+        parallel_max=valves.MAX_PARALLEL_TOOLS_PER_REQUEST,
+        parallel_global_max=valves.MAX_PARALLEL_TOOLS_GLOBAL,
+        batch_max=valves.TOOL_BATCH_CAP,
+        timeout_s=timeout_s,
+        # A batch that may take less than one of its calls could never finish (SPEC 73).
+        batch_timeout_s=max(timeout_s, _duration_s(valves.TOOL_BATCH_TIMEOUT_SECONDS)),
+        idle_timeout_s=_limit_s(valves.TOOL_IDLE_TIMEOUT_SECONDS),
+        shutdown_s=_duration_s(valves.TOOL_SHUTDOWN_TIMEOUT_SECONDS),
+        retention_turns=valves.TOOL_OUTPUT_RETENTION_TURNS,
+    )
+
+
+def _templates(valves: Valves) -> ErrorTemplates:
+    return ErrorTemplates(
+        openrouter_error=valves.OPENROUTER_ERROR_TEMPLATE,
+        authentication_error=valves.AUTHENTICATION_ERROR_TEMPLATE,
+        insufficient_credits=valves.INSUFFICIENT_CREDITS_TEMPLATE,
+        rate_limit=valves.RATE_LIMIT_TEMPLATE,
+        server_timeout=valves.SERVER_TIMEOUT_TEMPLATE,
+        network_timeout=valves.NETWORK_TIMEOUT_TEMPLATE,
+        connection_error=valves.CONNECTION_ERROR_TEMPLATE,
+        service_error=valves.SERVICE_ERROR_TEMPLATE,
+        internal_error=valves.INTERNAL_ERROR_TEMPLATE,
+        model_restricted=valves.MODEL_RESTRICTED_TEMPLATE,
+        max_function_call_loops_reached=valves.MAX_FUNCTION_CALL_LOOPS_REACHED_TEMPLATE,
+        support_email=valves.SUPPORT_EMAIL.strip(),
+        support_url=valves.SUPPORT_URL.strip(),
     )
 
 
@@ -127,58 +255,17 @@ def _duration_s(seconds: float) -> float:
     return float(min(seconds, DURATION_MAX_S))
 
 
+def _limit_s(seconds: float | None) -> float | None:
+    return None if seconds is None else _duration_s(seconds)
+
+
+def _names(text: str) -> tuple[str, ...]:
+    """Split a list of names at commas and line ends; order is kept, names do not repeat."""
+    parts = _LIST_MARKS.split(text)
+    return tuple(dict.fromkeys(name for part in parts if (name := part.strip())))
+
+
 def _models_wanted(text: str) -> tuple[str, ...]:
-    """Split a comma list; `auto` anywhere in it, or nothing at all, stands for every model."""
-    wanted = tuple(dict.fromkeys(name for part in text.split(",") if (name := part.strip())))
+    """Split a list of models; `auto` anywhere in it, or nothing at all, stands for every model."""
+    wanted = _names(text)
     return () if any(name.lower() == ALL_MODELS for name in wanted) else wanted
-
-
-def _api_key(stored: str, secret_key: str) -> tuple[Secret, KeyProblem | None]:
-    """Open the key and judge whether it can be one."""
-    opened = decrypt_valve(stored.strip(), secret_key)
-    if isinstance(opened, Undecryptable):
-        return Secret(""), KeyProblem.UNDECRYPTABLE
-    key = opened.secret.reveal().strip()
-    if not key:
-        return Secret(""), KeyProblem.MISSING
-    # Another secret key can open an old token to nonsense. A key that was stored plain may
-    # belong to any gateway; both have to fit into a header.
-    is_plausible = key.startswith(KEY_PREFIX) or not is_encrypted(stored)
-    if not is_plausible or not _fits_header(key):
-        return Secret(""), KeyProblem.UNDECRYPTABLE
-    return Secret(key), None
-
-
-def _fits_header(key: str) -> bool:
-    return key.isascii() and key.isprintable() and " " not in key
-
-
-@lru_cache(maxsize=16)
-def _base_url(text: str) -> tuple[str, ValveProblem | None]:
-    """Normalise the address (no trailing slash) and say what is wrong with it, if anything."""
-    url = text.strip().rstrip("/") or DEFAULT_BASE_URL
-    try:
-        parts = urlsplit(url)
-        is_usable = _is_usable(url, parts)
-    except ValueError:  # urlsplit's word for a broken port or IPv6 bracket
-        return url, _url_problem(url)
-    return url, None if is_usable else _url_problem(url)
-
-
-def _is_usable(url: str, parts: SplitResult) -> bool:
-    return (
-        url.isprintable()
-        and " " not in url
-        and parts.scheme in ("http", "https")
-        and bool(parts.hostname)
-        and (parts.port is None or 0 < parts.port <= _PORT_MAX)
-        # Credentials in the address would fight with the key's header; the path of a call is
-        # appended, so nothing may follow ours.
-        and "@" not in parts.netloc
-        and "?" not in url
-        and "#" not in url
-    )
-
-
-def _url_problem(url: str) -> ValveProblem:
-    return ValveProblem(valve="BASE_URL", value=shown_value(url), accepted=_URL_ACCEPTED)

@@ -1,15 +1,18 @@
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import MISSING, asdict, fields
 
 import pytest
 
 from actors.ports import Secret
+from actors.values import WireFormat
 from bridge.config.errors import ConfigError
+from bridge.config.setting_groups import ModelFilter, ThinkingPlace, ToolMode
 from bridge.config.settings import KeyProblem, Settings, settings_from
 from bridge.config.valves import Valves
 from bridge.crypto.secret_box import encrypt_valve
 from tests.fixtures.environment import environment
+from tests.unit.valve_table import TEMPLATES
 
 
 def settings(secret_key: str = "", /, **valves: object) -> Settings:
@@ -43,6 +46,8 @@ ARRIVES = [
     ("MIDDLEWARE_STREAM_QUEUE_PUT_TIMEOUT_SECONDS", 2.5, "slow_reader_after_s", 2.5),
     ("LOG_LEVEL", "ERROR", "log_level", "ERROR"),
     ("SHUTDOWN_GRACE_SECONDS", 0, "shutdown_grace_s", 0.0),
+    ("REQUEST_DEADLINE_SECONDS", None, "request_deadline_s", None),
+    ("REQUEST_DEADLINE_SECONDS", 90, "request_deadline_s", 90.0),
 ]
 
 
@@ -51,6 +56,103 @@ def test_a_valve_arrives_as_its_setting(
     valve: str, value: object, setting: str, expected: object
 ) -> None:
     assert getattr(settings(**{valve: value}), setting) == expected
+
+
+# Valve, value, group of settings, field, what the code reads.
+GROUPED = [
+    ("MODEL_ID", " a/b ", "catalog", "models_text", "a/b"),
+    ("FREE_MODEL_FILTER", "only", "catalog", "free", ModelFilter.ONLY),
+    ("TOOL_CALLING_FILTER", "exclude", "catalog", "tool_calling", ModelFilter.EXCLUDE),
+    ("DEFAULT_LLM_ENDPOINT", "chat_completions", "routing", "wire", WireFormat.CHAT),
+    ("FORCE_CHAT_COMPLETIONS_MODELS", "a/*,\nb.c ,a/*", "routing", "chat_models", ("a/*", "b.c")),
+    ("FORCE_RESPONSES_MODELS", ",d/e,", "routing", "responses_models", ("d/e",)),
+    ("AUTO_FALLBACK_CHAT_COMPLETIONS", False, "routing", "falls_back_to_chat", False),
+    ("ENABLE_REASONING", False, "reasoning", "is_enabled", False),
+    ("REASONING_EFFORT", "xhigh", "reasoning", "effort", "xhigh"),
+    ("TASK_MODEL_REASONING_EFFORT", "none", "reasoning", "task_effort", "none"),
+    ("REASONING_SUMMARY_MODE", "detailed", "reasoning", "summary", "detailed"),
+    ("REASONING_SUMMARY_MODE", "disabled", "reasoning", "summary", None),
+    ("GEMINI_THINKING_LEVEL", "high", "reasoning", "gemini_level", "high"),
+    ("GEMINI_THINKING_LEVEL", "auto", "reasoning", "gemini_level", None),
+    ("GEMINI_THINKING_BUDGET", 0, "reasoning", "gemini_budget_tokens", 0),
+    ("ENABLE_ANTHROPIC_INTERLEAVED_THINKING", False, "reasoning", "interleaves_anthropic", False),
+    ("AUTO_CONTEXT_TRIMMING", False, "request", "trims_context", False),
+    ("USE_MODEL_MAX_OUTPUT_TOKENS", True, "request", "asks_longest_answer", True),
+    ("ANTHROPIC_PROMPT_CACHE_TTL", "1h", "request", "anthropic_cache_ttl", "1h"),
+    ("ENABLE_ANTHROPIC_PROMPT_CACHING", False, "request", "anthropic_cache_ttl", None),
+    ("WEB_SEARCH_MAX_RESULTS", 7, "request", "search_results_max", 7),
+    ("WEB_SEARCH_MAX_RESULTS", "", "request", "search_results_max", None),
+    ("TOOL_EXECUTION_MODE", "Open-WebUI", "tools", "mode", ToolMode.OPEN_WEBUI),
+    ("ENABLE_STRICT_TOOL_CALLING", False, "tools", "is_strict", False),
+    ("MAX_FUNCTION_CALL_LOOPS", 2, "tools", "rounds_max", 2),
+    ("MAX_PARALLEL_TOOLS_PER_REQUEST", 9, "tools", "parallel_max", 9),
+    ("MAX_PARALLEL_TOOLS_GLOBAL", 11, "tools", "parallel_global_max", 11),
+    ("TOOL_BATCH_CAP", 8, "tools", "batch_max", 8),
+    ("TOOL_TIMEOUT_SECONDS", 30, "tools", "timeout_s", 30.0),
+    ("TOOL_TIMEOUT_SECONDS", 600, "tools", "batch_timeout_s", 600.0),
+    ("TOOL_BATCH_TIMEOUT_SECONDS", 90, "tools", "batch_timeout_s", 90.0),
+    ("TOOL_IDLE_TIMEOUT_SECONDS", 5, "tools", "idle_timeout_s", 5.0),
+    ("TOOL_SHUTDOWN_TIMEOUT_SECONDS", 0, "tools", "shutdown_s", 0.0),
+    ("TOOL_OUTPUT_RETENTION_TURNS", 0, "tools", "retention_turns", 0),
+    ("THINKING_OUTPUT_MODE", "status", "show", "thinking", ThinkingPlace.STATUS),
+    ("SHOW_FINAL_USAGE_STATUS", False, "show", "shows_usage", False),
+    ("SEND_END_USER_ID", True, "identity", "sends_user", True),
+    ("SEND_SESSION_ID", True, "identity", "sends_session", True),
+    ("SEND_CHAT_ID", True, "identity", "sends_chat", True),
+    ("SEND_MESSAGE_ID", True, "identity", "sends_message", True),
+    ("SUPPORT_EMAIL", " a@b.example ", "templates", "support_email", "a@b.example"),
+    ("SUPPORT_URL", "https://b.example", "templates", "support_url", "https://b.example"),
+    ("ENABLE_TIMING_LOG", True, "timing", "is_enabled", True),
+    ("TIMING_LOG_FILE", " /a/b ", "timing", "path", "/a/b"),
+    *(
+        (
+            name,
+            "Oh, {error_id}",
+            "templates",
+            name.removesuffix("_TEMPLATE").lower(),
+            "Oh, {error_id}",
+        )
+        for name in TEMPLATES
+    ),
+]
+
+
+@pytest.mark.parametrize(("valve", "value", "group", "field", "expected"), GROUPED)
+def test_a_valve_arrives_in_its_group(
+    valve: str, value: object, group: str, field: str, expected: object
+) -> None:
+    assert getattr(getattr(settings(**{valve: value}), group), field) == expected
+
+
+def test_the_groups_begin_with_the_defaults_of_the_valves() -> None:
+    made = settings()
+    for group in fields(Settings):
+        if group.default_factory is not MISSING:
+            assert getattr(made, group.name) == group.default_factory()
+
+
+def test_every_setting_is_reached_by_a_valve() -> None:
+    moved = {f"{group}.{field}" for _, _, group, field, _ in GROUPED}
+    made = settings()
+    groups = {row[2] for row in GROUPED}
+    assert moved == {f"{name}.{one.name}" for name in groups for one in fields(getattr(made, name))}
+
+
+@pytest.mark.parametrize(
+    "typed",
+    ["example.com", "www.example.com/path", "ftp://a.example", "https://", "https://\u00e9"],
+)
+def test_a_referer_without_a_scheme_is_told_and_the_default_one_is_sent(typed: str) -> None:
+    made = settings(HTTP_REFERER_OVERRIDE=typed)
+    assert made.endpoint.referer == ""
+    assert made.referer_problem is not None
+    assert made.referer_problem.valve == "HTTP_REFERER_OVERRIDE"
+
+
+@pytest.mark.parametrize("typed", ["", " https://chat.example/x?y=1 ", "http://localhost:3000"])
+def test_a_full_referer_is_sent(typed: str) -> None:
+    made = settings(HTTP_REFERER_OVERRIDE=typed)
+    assert (made.endpoint.referer, made.referer_problem) == (typed.strip(), None)
 
 
 @pytest.mark.parametrize(

@@ -6,24 +6,7 @@ import pytest
 
 from bridge.config.valves import Valves
 from tests.fixtures.environment import environment
-
-# Name, default, lowest and highest accepted value (None: no bound), SPEC 23.
-NUMBERS = [
-    ("MODEL_CATALOG_REFRESH_SECONDS", 3600, 60, None),
-    ("HTTP_CONNECT_TIMEOUT_SECONDS", 10, 1, None),
-    ("HTTP_TOTAL_TIMEOUT_SECONDS", None, 1, None),
-    ("HTTP_SOCK_READ_SECONDS", 300, 1, None),
-    ("MAX_CONCURRENT_REQUESTS", 200, 1, 2000),
-    ("BREAKER_MAX_FAILURES", 5, 1, 50),
-    ("BREAKER_WINDOW_SECONDS", 60, 5, 900),
-    ("BREAKER_HISTORY_SIZE", 5, 1, 200),
-    ("STREAMING_CHUNK_QUEUE_MAXSIZE", 0, 0, None),
-    ("STREAMING_EVENT_QUEUE_MAXSIZE", 0, 0, None),
-    ("STREAMING_EVENT_QUEUE_WARN_SIZE", 1000, 100, None),
-    ("MIDDLEWARE_STREAM_QUEUE_MAXSIZE", 0, 0, None),
-    ("MIDDLEWARE_STREAM_QUEUE_PUT_TIMEOUT_SECONDS", 1.0, 0, None),
-    ("SHUTDOWN_GRACE_SECONDS", 20.0, 0, 600),
-]
+from tests.unit.valve_table import CHOICES, NUMBERS, SWITCHES, TEMPLATES, TEXTS
 
 
 @pytest.mark.parametrize(("name", "default", "low", "high"), NUMBERS)
@@ -66,14 +49,27 @@ def test_a_bad_value_stays_in_the_form_and_is_reported_at_every_load() -> None:
 
 
 def test_valves_of_the_earlier_pipe_that_are_unknown_here_are_ignored() -> None:
-    valves = Valves.model_validate({"SSE_WORKERS_PER_REQUEST": 4, "NO_SUCH_VALVE": {}})
+    valves = Valves.model_validate({"REDIS_FLUSH_FAILURE_LIMIT": 4, "NO_SUCH_VALVE": {}})
     assert valves.problems() == ()
 
 
 @pytest.mark.parametrize("blank", [None, "", "  "])
 def test_a_blank_valve_counts_as_unset(blank: str | None) -> None:
-    valves = Valves.model_validate(dict.fromkeys(Valves.model_fields, blank))
+    told = dict.fromkeys(Valves.model_fields, blank)
+    # Nobody has set these, and for one valve a blank is a value.
+    del told["WEB_SEARCH_MAX_RESULTS"]
+    valves = Valves.model_validate(told)
     assert valves == Valves()
+    assert valves.problems() == ()
+
+
+@pytest.mark.parametrize("blank", [None, "", "  "])
+def test_where_a_default_is_a_number_a_blank_says_none_and_is_kept(blank: str | None) -> None:
+    valves = Valves.model_validate({"WEB_SEARCH_MAX_RESULTS": blank})
+    for stored in (valves.model_dump(), valves.model_dump(exclude_unset=True)):
+        # The newer Open WebUI forgets a stored null.
+        kept = {name: value for name, value in stored.items() if value is not None}
+        assert Valves.model_validate(kept).WEB_SEARCH_MAX_RESULTS is None
     assert valves.problems() == ()
 
 
@@ -84,8 +80,58 @@ def test_no_value_however_strange_keeps_the_model_from_being_built(value: object
     assert valves.problems()
 
 
-def test_a_log_level_is_taken_in_any_case() -> None:
-    assert Valves.model_validate({"LOG_LEVEL": "debug"}).LOG_LEVEL == "DEBUG"
+@pytest.mark.parametrize(("name", "default", "words"), CHOICES)
+def test_a_choice_has_its_default_and_takes_its_words_in_any_case(
+    name: str, default: str, words: tuple[str, ...]
+) -> None:
+    with environment():
+        assert getattr(Valves(), name) == default
+    for word in words:
+        for typed in (word, word.upper(), f" {word.lower()} "):
+            valves = Valves.model_validate({name: typed})
+            assert getattr(valves, name) == word
+            assert valves.problems() == ()
+    unknown = Valves.model_validate({name: "loud"})
+    assert [problem.value for problem in unknown.problems()] == ["loud"]
+
+
+@pytest.mark.parametrize(("name", "default"), SWITCHES)
+def test_a_switch_has_its_default_and_can_be_turned(name: str, default: bool) -> None:
+    assert getattr(Valves(), name) is default
+    assert getattr(Valves.model_validate({name: not default}), name) is not default
+
+
+@pytest.mark.parametrize(("name", "default"), TEXTS)
+def test_a_text_has_its_default(name: str, default: str) -> None:
+    with environment():
+        assert getattr(Valves(), name) == default
+    assert getattr(Valves.model_validate({name: "a b"}), name) == "a b"
+
+
+def test_the_form_has_these_valves_and_no_others() -> None:
+    known = [row[0] for row in (*NUMBERS, *CHOICES, *SWITCHES, *TEXTS)]
+    known += ["API_KEY", *TEMPLATES]
+    assert sorted(known) == sorted(Valves.model_fields)
+
+
+def test_the_form_begins_with_what_has_to_be_filled_in_and_ends_with_texts() -> None:
+    order = list(Valves.model_json_schema()["properties"])
+    assert order[0] == "BASE_URL"
+    places = [order.index(name) for name in ("API_KEY", "MODEL_ID", "ENABLE_REASONING")]
+    places += [order.index(name) for name in ("TOOL_EXECUTION_MODE", "LOG_LEVEL", *TEMPLATES[:1])]
+    assert places == sorted(places)
+
+
+@pytest.mark.parametrize("name", ["SSE_WORKERS_PER_REQUEST", "ENABLE_STATUS_CSS_PATCH"])
+def test_a_valve_without_effect_says_so(name: str) -> None:
+    assert "no effect" in str(Valves.model_fields[name].description)
+
+
+@pytest.mark.parametrize("name", TEMPLATES)
+def test_a_template_is_kept_as_it_is_typed(name: str) -> None:
+    assert getattr(Valves(), name).strip()
+    typed = "{{#if x}}\n {heading}\n{{/if}}\n"
+    assert Valves.model_validate({name: typed}).model_dump()[name] == typed
 
 
 @pytest.mark.parametrize(
