@@ -58,7 +58,12 @@ def read_error_body(body: bytes) -> ErrorBody:
     answer = decode(body)
     if not isinstance(answer, dict):
         return ErrorBody(detail=_plain_detail(body))
-    error = _find_error(answer)
+    return read_error(answer)
+
+
+def read_error(answer: dict[str, object]) -> ErrorBody:
+    """Read an answer that is JSON, or an event of a stream in the shape of one."""
+    error = find_error(answer)
     if error is None:
         return ErrorBody(detail=_clip(message_in(answer)))
     return _from_json(error, answer)
@@ -130,7 +135,7 @@ def _from_json(error: dict[str, object], answer: dict[str, object]) -> ErrorBody
     )
 
 
-def _find_error(answer: dict[str, object]) -> dict[str, object] | None:
+def find_error(answer: dict[str, object]) -> dict[str, object] | None:
     """Return the error object: at the top, or inside the first choice of a 200 answer."""
     choices = answer.get("choices")
     choice = choices[0] if isinstance(choices, list) and choices else None

@@ -31,11 +31,13 @@ from bridge.openrouter.error_body import (
     DETAIL_CHARS_MAX,
     ErrorBody,
     name,
+    read_error,
     read_error_body,
     status_in,
     word,
 )
 from bridge.openrouter.loose_json import whole_number
+from bridge.openrouter.provider_said import event_of, said_in_answer, said_in_stream
 
 _BY_STATUS: dict[int, type[ProviderError]] = {
     401: AuthRejected,
@@ -128,6 +130,7 @@ def provider_error(
         provider=said.provider or name(received.get("x-provider-name")),
         request_id=_request_id(received),
         detail=said.detail,
+        said=said_in_answer(body, received),
     )
     if status in _OK_STATUSES and not said.is_error:
         return AnswerMalformed(replace(facts, code="not-a-stream" if body.strip() else "empty"))
@@ -140,16 +143,27 @@ def stream_error(failure: StreamFailure) -> ProviderError:
 
     The precise word is `error_type`; `code` may be coarse, or a status number in disguise.
     """
-    status = status_in(failure.code)
-    kind = _by_word(failure.error_type) or _by_word(failure.code) or _by_status(status)
-    if kind is RateLimited and _DAILY_LIMIT_SENTENCE in failure.message:
-        kind = QuotaExhausted
+    told, said = read_error(event_of(failure)), said_in_stream(failure)
+    code = failure.code or told.code
+    error_type = failure.error_type or told.error_type
+    status = told.status if status_in(code) is None else status_in(code)
+    detail = told.detail or failure.message[:DETAIL_CHARS_MAX]
+    kind = _by_word(error_type) or _by_word(code) or _by_status(status)
+    kind = _as_limited(kind, replace(told, detail=detail))
+    if told.retryable is not None:
+        kind = _as_available(kind, told)
+    own_word = word(code) if status_in(code) is None else ""
     return kind(
         ErrorFacts(
             status=status,
-            code=word(failure.code) if status is None else "",
-            error_type=word(failure.error_type),
-            detail=failure.message[:DETAIL_CHARS_MAX],
+            code=own_word or told.availability or told.limit_source or told.reason,
+            error_type=word(error_type),
+            provider=said.provider,
+            # The ids of responses are made up and lead nowhere.
+            request_id=said.chunk_id if said.chunk_id.startswith("gen-") else "",
+            retry_after_s=_retry_after_s(kind, {}, told, None),
+            detail=detail,
+            said=said,
         )
     )
 
@@ -172,11 +186,15 @@ def _kind(status: int, said: ErrorBody) -> type[ProviderError]:
         kind = _by_word(said.error_type) or _by_word(said.code) or ProviderUnavailable
     else:
         kind = _by_status(status)
+    kind = _as_limited(kind, said)
+    return kind if said.retryable is None else _as_available(kind, said)
+
+
+def _as_limited(kind: type[ProviderError], said: ErrorBody) -> type[ProviderError]:
+    """Tell apart limits that pass and limits that do not; they share a status or a word."""
     if kind is CreditsExhausted and _IN_FLIGHT_WORDS & {said.limit_source, said.reason}:
         return BudgetInFlight
-    if kind is RateLimited and _is_daily(said):
-        return QuotaExhausted
-    return kind if said.retryable is None else _as_available(kind, said)
+    return QuotaExhausted if kind is RateLimited and _is_daily(said) else kind
 
 
 def _as_available(kind: type[ProviderError], said: ErrorBody) -> type[ProviderError]:
