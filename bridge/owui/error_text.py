@@ -3,59 +3,54 @@
 Every other part of the house reports facts; here they become words: what happened, what to do,
 and the id that stands in the log as well. The provider's own message may be repeated to the
 person who asked, bounded and made harmless as Markdown. It is never logged.
+
+`failure_markdown` is what stands in a chat, in the text that an admin has set for its kind;
+`explain` and `explain_condition` are the bare words for lists, lines and toasts.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import Enum
 from math import ceil
 from typing import Final
 
-from actors.ports import (
-    AccessRefused,
-    AnswerMalformed,
-    AuthRejected,
-    BudgetInFlight,
-    ConnectionFailed,
-    CreditsExhausted,
-    PortError,
-    ProviderError,
-    ProviderTimedOut,
-    ProviderUnavailable,
-    QuotaExhausted,
-    RateLimited,
-    RequestRejected,
-    StreamBroken,
-)
-from actors.request import ChatNotStarted
+from actors.ports import PortError
 from bridge.config.errors import ConfigError, ValveProblem
+from bridge.config.setting_groups import ErrorTemplates
+from bridge.owui.error_kinds import Condition, TemplateKind, template_kind
+from bridge.owui.error_markup import harmless, shortened
+from bridge.owui.error_templates import TemplateBroken, check, render
+from bridge.owui.error_values import (
+    PLACEHOLDERS,
+    ErrorContext,
+    common_values,
+    port_error_values,
+    restriction_values,
+)
+from bridge.owui.error_words import CONDITIONS, PORT_ERRORS, REQUEST_FAULTS, SETUP_NAMES
 from bridge.transforms.request_body import RequestFault, RequestInvalid
+
+__all__ = [
+    "Condition",
+    "ErrorContext",
+    "Explanation",
+    "cut_notice",
+    "explain",
+    "explain_condition",
+    "explain_valves",
+    "failure_markdown",
+    "model_restricted_markdown",
+    "setup_name",
+    "template_problems",
+    "tool_rounds_markdown",
+    "valves_name",
+]
 
 DETAIL_CHARS_MAX: Final = 400
 _ABOUT_CHARS_MAX: Final = 200
 _MINUTE_S: Final = 60
 _TOO_LARGE: Final = 413
-
-_MARKDOWN_MARKS: Final = re.compile(r"([\\`*_\[\]$|~!])")
-_KEYS: Final = re.compile(r"\bsk-[A-Za-z0-9_\-]{6,}")
-
-
-class Condition(Enum):
-    """What can stand in the way of a request without any port having failed."""
-
-    SERVER_BUSY = "server_busy"
-    BREAKER_OPEN = "breaker_open"
-    STARTUP = "startup"
-    MODEL_UNKNOWN = "model_unknown"
-    KEY_MISSING = "key_missing"
-    KEY_UNDECRYPTABLE = "key_undecryptable"
-    BASE_URL_INVALID = "base_url_invalid"
-    PACKAGE_MISSING = "package_missing"
-    STOPPED = "stopped"
-    INTERNAL = "internal"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,9 +69,9 @@ class Explanation:
 
     def markdown(self) -> str:
         """Return a short paragraph for the chat."""
-        paragraphs = [f"**{self.happened}**{_joined(_harmless(self.about))}", self.advice]
+        paragraphs = [f"**{self.happened}**{_joined(harmless(self.about))}", self.advice]
         if self.detail:
-            paragraphs.append(f"> {_harmless(self.detail)}")
+            paragraphs.append(f"> {harmless(self.detail)}")
         if self.error_id:
             paragraphs.append(f"Error id: `{self.error_id}`")
         return "\n\n".join(paragraphs)
@@ -119,19 +114,19 @@ def explain_condition(
         about: the model, address, package or reason it is about, where there is one.
         retry_after_s: seconds after which a try makes sense, or None when nobody knows.
     """
-    happened, advice = _CONDITIONS[condition]
+    happened, advice = CONDITIONS[condition]
     return Explanation(
         happened=happened,
         advice=advice.format(when=_when(retry_after_s)),
-        about=_shortened(about, _ABOUT_CHARS_MAX),
+        about=shortened(about, _ABOUT_CHARS_MAX),
         error_id=error_id,
     )
 
 
 def setup_name(condition: Condition, *, about: str = "") -> str:
     """Return the name of the one entry that stands in the model list when nothing works yet."""
-    about = _shortened(about, _ABOUT_CHARS_MAX).removesuffix(".")
-    return f"Greenroom setup: {_SETUP_NAMES.get(condition, 'not ready yet')}{_joined(about)}"
+    about = shortened(about, _ABOUT_CHARS_MAX).removesuffix(".")
+    return f"Greenroom setup: {SETUP_NAMES.get(condition, 'not ready yet')}{_joined(about)}"
 
 
 def valves_name(problems: Sequence[ValveProblem]) -> str:
@@ -142,7 +137,7 @@ def valves_name(problems: Sequence[ValveProblem]) -> str:
 def explain_valves(problems: Sequence[ValveProblem]) -> Explanation:
     """Put settings that are not obeyed into words."""
     items = (
-        f"- `{problem.valve}`{_joined(_harmless(problem.value))}: {_harmless(problem.accepted)}"
+        f"- `{problem.valve}`{_joined(harmless(problem.value))}: {harmless(problem.accepted)}"
         for problem in problems
     )
     return Explanation(
@@ -152,11 +147,101 @@ def explain_valves(problems: Sequence[ValveProblem]) -> Explanation:
     )
 
 
+def failure_markdown(
+    failure: BaseException | Condition,
+    *,
+    templates: ErrorTemplates,
+    error_id: str,
+    about: ErrorContext,
+    reason: str = "",
+    retry_after_s: float | None = None,
+) -> str:
+    """Return what stands in the chat in the place of an answer (SPEC 179).
+
+    Args:
+        failure: what went wrong.
+        templates: the texts as an admin set them.
+        error_id: 16 hex digits that stand in the log as well.
+        about: the request.
+        reason: what a condition is about: an address, a package, a model.
+        retry_after_s: seconds after which a try makes sense; errors of a port know it themselves.
+    """
+    if isinstance(failure, Condition):
+        words = explain_condition(
+            failure, error_id=error_id, about=reason, retry_after_s=retry_after_s
+        )
+    else:
+        words = explain(failure, error_id=error_id)
+    kind = template_kind(failure)
+    if kind is None:
+        return words.markdown()
+    values = common_values(about, templates, error_id) | _word_values(words, retry_after_s)
+    if isinstance(failure, PortError):
+        values |= port_error_values(failure, about)
+    elif not isinstance(failure, Condition):
+        values["error_type"] = type(failure).__name__
+    if kind is TemplateKind.MODEL_RESTRICTED:
+        values["requested_model"] = values["requested_model"] or values["reason"]
+        values["restriction_reasons"] = harmless("not_in_catalog")
+    return _rendered(kind, templates, values, words)
+
+
+def model_restricted_markdown(
+    reasons: Sequence[str],
+    *,
+    templates: ErrorTemplates,
+    error_id: str,
+    about: ErrorContext,
+    model_id_filter: str = "",
+    free_model_filter: str = "",
+    tool_calling_filter: str = "",
+) -> str:
+    """Return what stands in the chat when the valves do not allow a model (SPEC 127).
+
+    Args:
+        reasons: `not_in_catalog`, `MODEL_ID`, `FREE_MODEL_FILTER=only` and the like.
+        templates: the texts as an admin set them.
+        error_id: 16 hex digits that stand in the log as well.
+        about: the request; `requested_model` names the model.
+        model_id_filter: MODEL_ID, if it keeps the model out; the other two alike.
+        free_model_filter: see there.
+        tool_calling_filter: see there.
+    """
+    words = explain_condition(Condition.MODEL_UNKNOWN, error_id=error_id)
+    values = common_values(about, templates, error_id) | _word_values(words, None)
+    values |= restriction_values(reasons, model_id_filter, free_model_filter, tool_calling_filter)
+    return _rendered(TemplateKind.MODEL_RESTRICTED, templates, values, words)
+
+
+def tool_rounds_markdown(
+    rounds_max: int, *, templates: ErrorTemplates, error_id: str, about: ErrorContext
+) -> str:
+    """Return what stands at the end of an answer that used up its rounds of tools (SPEC 69)."""
+    words = Explanation(
+        happened=f"The answer ended after {rounds_max} rounds of tool calls.",
+        advice="Ask the model to go on.",
+        error_id=error_id,
+    )
+    values = common_values(about, templates, error_id) | _word_values(words, None)
+    values["max_function_call_loops"] = str(rounds_max)
+    return _rendered(TemplateKind.MAX_FUNCTION_CALL_LOOPS_REACHED, templates, values, words)
+
+
+def template_problems(templates: ErrorTemplates) -> tuple[ValveProblem, ...]:
+    """Return the valves whose text cannot be shown as it is, or not all of it (SPEC 185)."""
+    told = ((kind, check(kind.template(templates), PLACEHOLDERS)) for kind in TemplateKind)
+    return tuple(
+        ValveProblem(valve=kind.valve, value="", accepted=f"another text: {why}")
+        for kind, why in told
+        if why
+    )
+
+
 def cut_notice(error: BaseException, *, error_id: str) -> str:
     """Return what follows an answer that broke off; the text before it stays (SPEC 83)."""
     explanation = explain(error, error_id=error_id)
     # The usual advice speaks of a failed request; here a part of the answer is there to keep.
-    detail = f" ({_harmless(explanation.detail)})" if explanation.detail else ""
+    detail = f" ({harmless(explanation.detail)})" if explanation.detail else ""
     return (
         f"\n\n---\n\n**The answer was cut off.** {explanation.happened}{detail} "
         f"The text above is all that arrived; ask again for the whole answer."
@@ -164,155 +249,41 @@ def cut_notice(error: BaseException, *, error_id: str) -> str:
     )
 
 
-# Happened, advice. `{when}` becomes "now" or "in 12 seconds".
-_CONDITIONS: Final = {
-    Condition.SERVER_BUSY: (
-        "Server busy (503).",
-        "Too many requests are waiting already. Please try again {when}.",
-    ),
-    Condition.BREAKER_OPEN: (
-        "After several failures your requests are temporarily disabled.",
-        "Please try again {when}; one request is then let through as a test.",
-    ),
-    Condition.STARTUP: (
-        "Service unavailable due to startup issues.",
-        "The model list could not be loaded yet. It is tried again with your next message.",
-    ),
-    Condition.MODEL_UNKNOWN: (
-        "This model is not on offer.",
-        "It may have been renamed or withdrawn. Please reload the page and pick another model.",
-    ),
-    Condition.KEY_MISSING: (
-        "There is no OpenRouter API key yet.",
-        "An administrator has to enter one in the valve API_KEY of this function "
-        "(keys are made at https://openrouter.ai/settings/keys).",
-    ),
-    Condition.KEY_UNDECRYPTABLE: (
-        "The stored API key cannot be decrypted.",
-        "An administrator has to re-enter it in the valve API_KEY: WEBUI_SECRET_KEY has "
-        "probably changed since it was stored. OpenRouter keys begin with sk-.",
-    ),
-    Condition.BASE_URL_INVALID: (
-        "The address of the provider cannot be used.",
-        "An administrator has to correct the valve BASE_URL; an address looks like "
-        "https://openrouter.ai/api/v1.",
-    ),
-    Condition.PACKAGE_MISSING: (
-        "A Python package that this function needs is not installed.",
-        "An administrator has to install it in Open WebUI's environment and restart the server.",
-    ),
-    Condition.STOPPED: (
-        "The answer was stopped, because this function is being shut down or restarted.",
-        "What stands above, if anything, is all that arrived. Please ask again {when}.",
-    ),
-    Condition.INTERNAL: (
-        "Something went wrong inside this function.",
-        "Please try again. If it happens again, tell an administrator the error id.",
-    ),
-}
+def _rendered(
+    kind: TemplateKind, templates: ErrorTemplates, values: dict[str, str], words: Explanation
+) -> str:
+    """Fill the text of this kind; a broken or empty one leaves what happened and the id."""
+    try:
+        text = render(kind.template(templates), PLACEHOLDERS | values)
+    except TemplateBroken:
+        text = ""
+    return (
+        text
+        or Explanation(
+            happened=words.happened,
+            advice="An administrator has to correct the text for this message.",
+            error_id=words.error_id,
+        ).markdown()
+    )
 
-_SETUP_NAMES: Final = {
-    Condition.KEY_MISSING: "no API key",
-    Condition.KEY_UNDECRYPTABLE: "the stored API key cannot be decrypted",
-    Condition.BASE_URL_INVALID: "BASE_URL is not an address",
-    Condition.STARTUP: "the model catalog could not be loaded",
-    Condition.PACKAGE_MISSING: "a Python package is missing",
-}
 
-# The first match rules, so special cases stand before what they are a kind of.
-_PORT_ERRORS: Final[tuple[tuple[type[PortError], str, str], ...]] = (
-    (
-        ChatNotStarted,
-        "This server could not begin the request.",
-        "It is very busy, or about to stop. Please try again {when}.",
-    ),
-    (
-        RateLimited,
-        "The provider takes no more requests at the moment.",
-        "Please try again {when}, or pick another model.",
-    ),
-    (
-        QuotaExhausted,
-        "The allowance for this model is used up.",
-        "Trying again does not help before it is renewed. Please pick another model, or ask an "
-        "administrator for more credit.",
-    ),
-    (
-        ProviderUnavailable,
-        "The provider is having trouble.",
-        "This is usually over soon. Please try again {when}, or pick another model.",
-    ),
-    (
-        ProviderTimedOut,
-        "The provider did not answer in time.",
-        "Please try again {when}. A shorter request or another model may be quicker.",
-    ),
-    (
-        ConnectionFailed,
-        "The provider could not be reached.",
-        "Please try again {when}. If it goes on, an administrator should check the network and "
-        "the valve BASE_URL.",
-    ),
-    (
-        StreamBroken,
-        "The connection to the provider broke off.",
-        "Please try again {when}.",
-    ),
-    (
-        AuthRejected,
-        "The provider did not accept the API key.",
-        "An administrator has to check the valve API_KEY: the key may be wrong, expired or "
-        "revoked.",
-    ),
-    (
-        CreditsExhausted,
-        "There is not enough credit for this request.",
-        "An administrator can add credit at https://openrouter.ai/settings/credits. A shorter "
-        "answer or a cheaper model may still work.",
-    ),
-    (
-        BudgetInFlight,
-        "The credit left is reserved by requests that are still running.",
-        "Please try again {when}.",
-    ),
-    (
-        AccessRefused,
-        "The provider refused this request.",
-        "It may have been moderated, or this key or region may not use the model. Please "
-        "rephrase it or pick another model.",
-    ),
-    (
-        RequestRejected,
-        "The provider could not accept this request.",
-        "Please change it as the message says, or pick another model.",
-    ),
-    (
-        AnswerMalformed,
-        "The provider sent something that is no answer.",
-        "Please try again {when}. If it goes on, an administrator should check the valve BASE_URL.",
-    ),
-    (ProviderError, "The provider reported an error.", "Please try again {when}."),
-    (PortError, "Something this function depends on failed.", "Please try again {when}."),
-)
-
-_REQUEST_FAULTS: Final = {
-    RequestFault.MODEL_MISSING: (
-        "The request names no model.",
-        "Please pick a model; the field `model` takes an id from the model list.",
-    ),
-    RequestFault.MODEL_UNKNOWN: _CONDITIONS[Condition.MODEL_UNKNOWN],
-    RequestFault.MESSAGES_MISSING: (
-        "The request holds no message that could be answered.",
-        "Please write something; the field `messages` takes at least one message with a role "
-        "and content.",
-    ),
-}
+def _word_values(words: Explanation, retry_after_s: float | None) -> dict[str, str]:
+    """Return the values that our own words give."""
+    seconds = "" if retry_after_s is None or retry_after_s <= 0 else str(ceil(retry_after_s))
+    return {
+        "heading": words.happened,
+        "advice": words.advice,
+        "detail": harmless(words.detail),
+        "sanitized_detail": harmless(words.detail),
+        "reason": harmless(words.about),
+        "retry_after_seconds": seconds,
+    }
 
 
 def _explain_port_error(error: PortError, error_id: str) -> Explanation:
     facts = error.facts
     happened, advice = next(
-        (happened, advice) for kind, happened, advice in _PORT_ERRORS if isinstance(error, kind)
+        (happened, advice) for kind, happened, advice in PORT_ERRORS if isinstance(error, kind)
     )
     if facts.status == _TOO_LARGE:
         happened, advice = (
@@ -324,18 +295,18 @@ def _explain_port_error(error: PortError, error_id: str) -> Explanation:
     return Explanation(
         happened=happened,
         advice=advice.format(when=_when(facts.retry_after_s)),
-        detail=_shortened(_with_provider(facts.provider, facts.detail), DETAIL_CHARS_MAX),
+        detail=shortened(_with_provider(facts.provider, facts.detail), DETAIL_CHARS_MAX),
         error_id=error_id,
     )
 
 
 def _explain_request(error: RequestInvalid, error_id: str) -> Explanation:
-    happened, advice = _REQUEST_FAULTS[error.fault]
+    happened, advice = REQUEST_FAULTS[error.fault]
     names_model = error.fault is RequestFault.MODEL_UNKNOWN
     return Explanation(
         happened=happened,
         advice=advice,
-        about=_shortened(error.got if names_model else "", _ABOUT_CHARS_MAX),
+        about=shortened(error.got if names_model else "", _ABOUT_CHARS_MAX),
         error_id=error_id,
     )
 
@@ -352,22 +323,6 @@ def _when(retry_after_s: float | None) -> str:
         seconds = ceil(retry_after_s)
         return f"in {seconds} second" + ("s" if seconds > 1 else "")
     return f"in {ceil(retry_after_s / _MINUTE_S)} minutes"
-
-
-def _shortened(text: str, chars_max: int) -> str:
-    """Return one line without keys, cut to a bound."""
-    # Twice the bound is more than enough to fill a line; the rest is not even looked at.
-    line = _KEYS.sub("sk-…", " ".join(text[: 2 * chars_max].split()))
-    return line if len(line) <= chars_max else line[: chars_max - 1] + "…"
-
-
-def _harmless(line: str) -> str:
-    r"""Take the meaning for Markdown, HTML and Open WebUI's own tags out of a line.
-
-    An image would be fetched, and a `<details>` or `<think>` be understood by Open WebUI, which
-    looks for them as text: a backslash does not stop it, an entity does.
-    """
-    return _MARKDOWN_MARKS.sub(r"\\\1", line).replace("<", "&lt;")
 
 
 def _joined(about: str) -> str:
