@@ -141,8 +141,10 @@ class EventReader:
 
     def take_events(self) -> Sequence[StreamEvent]:
         """Return what was told since the last time."""
-        self._flush_skipped()
-        events, self._parts.events = self._parts.events, []
+        parts = self._parts
+        if self._skipped_count:
+            self._flush_skipped()
+        events, parts.events = parts.events, []
         return events
 
     def read(self, payloads: Sequence[bytes]) -> None:
