@@ -67,23 +67,8 @@ INNER = st.recursive(
 )
 DESCRIBED = objects(INNER)
 
-KEYWORDS = [
-    "type",
-    "properties",
-    "required",
-    "items",
-    "anyOf",
-    "oneOf",
-    "allOf",
-    "$ref",
-    "$defs",
-    "enum",
-    "const",
-    "default",
-    "nullable",
-    "additionalProperties",
-    "a",
-]
+KEYWORDS = ["type", "properties", "required", "items", "anyOf", "oneOf", "allOf", "$ref", "a"]
+KEYWORDS += ["$defs", "enum", "const", "default", "nullable", "additionalProperties"]
 ANYTHING = st.recursive(
     st.none() | st.booleans() | st.sampled_from(["object", "a", 3]),
     lambda inner: (
