@@ -229,15 +229,19 @@ def _without_images(value: object, files: list[str], depth: int = 0) -> object:
 
 
 def _text(value: object) -> str:
-    """Write a value for a model: text as it is, nothing as nothing, the rest as JSON."""
+    """Write a value for a model: nothing as nothing, what has parts as JSON, the rest as text."""
     if value is None:
         return ""
     if isinstance(value, str):
         return whole(value)
     if isinstance(value, bytes | bytearray):
         return f"[{len(value)} bytes]"
+    if isinstance(value, int | float):
+        return str(value)
     try:
-        return msgspec.json.encode(value, enc_hook=_spelt).decode()
+        text = msgspec.json.encode(value, enc_hook=_spelt).decode()
+        # A date, an id, an object of the tool's own: JSON has one text for it, in quotes.
+        return text if not text.startswith('"') else str(msgspec.json.decode(text))
     except UnicodeEncodeError:
         return json_text(value)
     except (TypeError, ValueError, OverflowError, RecursionError):
