@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -56,8 +57,10 @@ class Hall:
         waiting_max: int = 1_000,
         children_max: int = 1_000,
         gate_mailbox: MailboxSpec | None = None,
+        history_max: int = 0,
     ) -> None:
         self.stage, self.running_max, self.waiting_max = stage, running_max, waiting_max
+        self.history_max = history_max
         chats = partial(DynamicSupervisor, children_max=children_max)
         stage.supervise(
             ChildSpec(name="chats", start=chats, mailbox=MailboxSpec(messages_max=5_000)),
@@ -77,14 +80,21 @@ class Hall:
         *keys: str,
         kind: type[Child] = PlainChild,
         policy: RestartPolicy = POLICY,
+        policies: Mapping[str, RestartPolicy] | None = None,
         timeout_s: float = 600.0,
+        user: str = "",
     ) -> AskFuture:
-        """Ask for admission; the answer may take its time."""
+        """Ask for admission; the answer may take its time. `policies` gives each key its own."""
+        asked = dict.fromkeys(keys, policy) if policies is None else policies
         admit = Admit(
             spec=self.stage.child(label, kind, restart=Restart.TEMPORARY),
-            keys=tuple(KeyPolicy(key=key, policy=policy) for key in keys),
+            keys=tuple(
+                KeyPolicy(key=key, policy=of_key, history_max=self.history_max)
+                for key, of_key in asked.items()
+            ),
             running_max=self.running_max,
             waiting_max=self.waiting_max,
+            fair_key=user,
         )
         return self.gate.ask(admit, block=False, timeout=timeout_s)
 

@@ -227,3 +227,131 @@ async def test_keys_are_bounded_and_the_longest_unused_goes_first(stage: Stage) 
     await stage.wait()
     assert isinstance(await hall.answer("first", names[0], policy=policy), Admitted)
     assert is_held(await hall.answer("second", names[1], policy=policy), names[1])
+
+
+# --- several keys -------------------------------------------------------------------------------
+
+
+class Limited(Oops):
+    """A provider that asks for patience: its own fault, and no user's."""
+
+
+MODEL = POLICY
+USER = replace(POLICY, spares=(Limited,))
+BOTH = {"user": USER, "model": MODEL}
+
+
+@simulated(seeds=3)
+async def test_what_one_policy_spares_another_counts(stage: Stage) -> None:
+    """SPEC 21: a rate limit speaks against the model and not against its user."""
+    hall = Hall(stage, running_max=5)
+    for _ in range(3):
+        await hall.answer("a", policies=BOTH)
+        await hall.end("a", "crashed", Limited())
+    assert is_held(await hall.answer("b", policies=BOTH), "model")
+    assert isinstance(await hall.answer("c", policies={"user": USER}), Admitted)
+
+
+@simulated(seeds=3)
+async def test_a_probe_is_given_back_when_another_key_refuses_while_it_waits(stage: Stage) -> None:
+    hall = Hall(stage, running_max=1)
+    await hall.fail("old")
+    await stage.wait(HOLD_S)
+    await hall.fail("fresh", 2)
+    await hall.answer("long", "fresh")
+    waits = hall.admit("waits", "old", "fresh")
+    assert await hall.soon(waits) is None
+    await hall.end("long", "crashed")
+    assert is_held(waits.get(), "fresh")
+    assert isinstance(await hall.answer("probe", "old"), Admitted)
+    hall.running_max = 2
+    assert is_held(await hall.answer("other", "old"), "old")
+
+
+@simulated(seeds=3)
+async def test_work_that_is_the_probe_of_two_keys_speaks_for_both(stage: Stage) -> None:
+    hall = Hall(stage, running_max=5)
+    for _ in range(3):
+        await hall.run("a", "user", "model", how="crashed")
+    await stage.wait(HOLD_S)
+    assert isinstance(await hall.answer("probe", "user", "model"), Admitted)
+    assert is_held(await hall.answer("b", "user"), "user")
+    assert is_held(await hall.answer("c", "model"), "model")
+    await hall.end("probe")
+    for name, key in (("d", "user"), ("e", "model"), ("f", "user"), ("g", "model")):
+        assert isinstance(await hall.answer(name, key), Admitted)
+
+
+# --- valves that change while a breaker is what it is (SPEC 16, 21) -------------------------------
+
+
+@simulated(seeds=3)
+async def test_a_shorter_hold_counts_for_a_key_that_is_held_already(stage: Stage) -> None:
+    hall = Hall(stage, running_max=5)
+    await hall.fail("k")
+    shorter = replace(POLICY, hold_s=2.0)
+    answer = await hall.answer("a", "k", policy=shorter)
+    assert isinstance(answer, Refused)
+    assert 0 < answer.retry_after_s < 2.0
+    await stage.wait(2.0)
+    assert isinstance(await hall.answer("probe", "k", policy=shorter), Admitted)
+    assert is_held(await hall.answer("b", "k", policy=shorter)), "it is a probe"
+
+
+@simulated(seeds=3)
+async def test_a_longer_hold_counts_for_a_key_that_is_held_already(stage: Stage) -> None:
+    hall = Hall(stage, running_max=5)
+    await hall.fail("k")
+    longer = replace(POLICY, hold_s=900.0)
+    await stage.wait(HOLD_S)
+    assert is_held(await hall.answer("a", "k", policy=longer))
+    assert isinstance(await hall.answer("b", "k"), Admitted), "by the policy it was before"
+
+
+@simulated(seeds=3)
+async def test_a_higher_bound_lets_a_held_key_in_without_a_probe(stage: Stage) -> None:
+    hall = Hall(stage, running_max=5)
+    await hall.fail("k")
+    patient = replace(POLICY, intensity=Intensity(restarts_max=3, window_s=60.0))
+    for name in "ab":
+        assert isinstance(await hall.answer(name, "k", policy=patient), Admitted)
+    await hall.end("a", "crashed")
+    assert is_held(await hall.answer("c", "k", policy=patient)), "the fourth was one too many"
+
+
+@simulated(seeds=3)
+async def test_a_lower_bound_holds_a_key_whose_failures_are_too_many_by_it(stage: Stage) -> None:
+    hall = Hall(stage, running_max=5)
+    await hall.fail("k", 2)
+    strict = replace(POLICY, intensity=Intensity(restarts_max=1, window_s=60.0))
+    assert is_held(await hall.answer("a", "k", policy=strict))
+    await stage.wait(HOLD_S)
+    for name in "bc":
+        assert isinstance(await hall.answer(name, "k", policy=strict), Admitted)
+
+
+@simulated(seeds=3)
+async def test_policies_that_differ_judge_the_same_failures_each_for_itself(stage: Stage) -> None:
+    hall = Hall(stage, running_max=5)
+    await hall.fail("k")
+    await stage.wait(HOLD_S)
+    assert isinstance(await hall.answer("probe", "k"), Admitted)
+    patient = replace(POLICY, intensity=Intensity(restarts_max=9, window_s=60.0))
+    assert isinstance(await hall.answer("a", "k", policy=patient), Admitted)
+    await hall.end("probe", "crashed")
+    assert isinstance(await hall.answer("b", "k", policy=patient), Admitted)
+    assert is_held(await hall.answer("c", "k"))
+
+
+@pytest.mark.parametrize(("history_max", "is_remembered"), [(3, True), (0, False)])
+@simulated(seeds=3)
+async def test_a_longer_window_counts_the_failures_that_the_history_remembers(
+    stage: Stage, history_max: int, is_remembered: bool
+) -> None:
+    hall = Hall(stage, running_max=5, history_max=history_max)
+    short = replace(POLICY, intensity=Intensity(restarts_max=2, window_s=5.0))
+    for _ in range(3):
+        await hall.run("a", "k", how="crashed", policy=short)
+        await stage.wait(6.0)
+    assert isinstance(await hall.answer("b", "k", policy=short), Admitted)
+    assert is_held(await hall.answer("c", "k")) is is_remembered
