@@ -1,4 +1,4 @@
-"""The waiting room, for all sequences of comings and goings, against lists that anybody can read."""
+"""The waiting room, for all comings and goings, against lists that anybody can read."""
 
 from __future__ import annotations
 
@@ -126,4 +126,4 @@ def test_a_full_room_is_shared_however_it_was_filled(hog: int, others: int) -> N
             let_in += 1
         assert room.count == hog
     assert let_in == min(others, hog - 1)
-    assert list(room)[0] == 0, "who came first of all keeps his place"
+    assert next(iter(room)) == 0, "who came first of all keeps his place"

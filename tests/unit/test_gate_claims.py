@@ -98,8 +98,9 @@ async def test_a_claim_does_not_wait_for_ever(stage: Stage) -> None:
     assert shop.answers["b"] == [Refused(why=Refusal.FULL, token=1)]
     assert await shop.claim("b", wait_max_s=10.0) is None
     await shop.end("a")
+    assert not shop.gate.cell.timers, "the wait is over, and its end is not waited for"
     await stage.wait(20.0)
-    assert shop.answers["b"][1:] == [Granted(token=1)], "a wait that ended well is not called off"
+    assert shop.answers["b"][1:] == [Granted(token=1)]
 
 
 @simulated(seeds=3)
@@ -150,6 +151,20 @@ async def test_a_holder_that_claims_again_while_it_waits_keeps_its_place(stage: 
     assert shop.answers["b"] == []
     assert again.get() == Granted(token=1)
     await shop.end("b")
+    assert shop.granted == ["a", "c"]
+
+
+@simulated(seeds=3)
+async def test_who_gives_up_on_a_claim_that_was_repeated_leaves_the_queue(stage: Stage) -> None:
+    shop = Workshop(stage, running_max=1, waiting_max=1)
+    await shop.claim("a")
+    await shop.claim("b")
+    again = shop.ask("b")
+    await stage.wait()
+    again.cancel()
+    await stage.wait()
+    assert await shop.claim("c") is None, "there is a place to wait"
+    await shop.end("a")
     assert shop.granted == ["a", "c"]
 
 
