@@ -249,6 +249,7 @@ class GateActor(LoopActor[GateMessage]):
 
     def _on_admit(self, admit: Admit) -> None:
         work = Work(admit, self.reply_later(), admit.fair_key)
+        self._running_max = admit.running_max
         if self._children is None:
             work.refuse(Refusal.NOT_STARTED)
         else:
@@ -256,6 +257,7 @@ class GateActor(LoopActor[GateMessage]):
 
     def _on_claim(self, claim: Claim) -> None:
         work, holder = Work(claim, self.reply_later(), claim.fair_key), claim.holder
+        self._running_max = claim.running_max
         if not holder.is_alive():
             work.refuse(Refusal.NOT_STARTED)
         elif holder in self._running:
@@ -270,17 +272,15 @@ class GateActor(LoopActor[GateMessage]):
 
     def _take(self, work: Work) -> None:
         """Let somebody in who has just come, or wait, or go."""
-        asked = work.asked
-        self._running_max = asked.running_max
         if self._waiting.count:
             # Those who wait come first, if it is a higher limit that has come.
             self._let_in()
         if not work.is_wanted:
             return
-        if (held := self._breakers.held(asked.keys)) is not None:
+        if (held := self._breakers.held(work.asked.keys)) is not None:
             work.refuse(Refusal.HELD, retry_after_s=held.retry_after_s, key=held.key)
         elif self.has_room:
-            self._begin(work)
+            self.let_in(work)
         else:
             self._wait(work)
 
@@ -338,10 +338,10 @@ class GateActor(LoopActor[GateMessage]):
             if (held := self._breakers.held(work.asked.keys)) is not None:
                 work.refuse(Refusal.HELD, retry_after_s=held.retry_after_s, key=held.key)
             else:
-                self._begin(work)
+                self.let_in(work)
 
-    def _begin(self, work: Work) -> None:
-        """Take a permit."""
+    def let_in(self, work: Work) -> None:
+        """Take a permit for this work, and start it or say so: the one place where that is done."""
         asked = work.asked
         work.probes = self._breakers.enter(asked.keys)
         if isinstance(asked, Admit):

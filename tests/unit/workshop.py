@@ -31,9 +31,16 @@ class Holder(PlainChild):
 class Workshop:
     """What a test of claims needs: somebody to claim, and to end."""
 
-    def __init__(self, stage: Stage, *, running_max: int = 1, waiting_max: int = 1_000) -> None:
+    def __init__(
+        self,
+        stage: Stage,
+        *,
+        running_max: int = 1,
+        waiting_max: int = 1_000,
+        gate: type[GateActor] = GateActor,
+    ) -> None:
         self.stage, self.running_max, self.waiting_max = stage, running_max, waiting_max
-        stage.supervise(ChildSpec(name="gate", start=partial(GateActor, None)), intensity=OFTEN)
+        stage.supervise(ChildSpec(name="gate", start=partial(gate, None)), intensity=OFTEN)
         self.gate = stage.ref("gate")
         self.answers: dict[str, list[Granted | Refused]] = defaultdict(list)
         # Who was told of a permit, in order.

@@ -1,0 +1,94 @@
+"""What is seen of a gate for claims is enough to tell a sound one from a broken one."""
+
+from __future__ import annotations
+
+from actors.kernel.signals import STOPPED, Crashed, Terminated
+from bridge.chaos.gate_watch import watched_claims
+from bridge.chaos.invariants import breaker_states, breakers_keep_the_law, limits_hold
+from bridge.chaos.trace import BreakerTerms, GateEvent, HeardEnd, LetIn, Trace, Verdict
+from supervisor import GateActor, Granted
+from supervisor.gate import GateMessage
+from tests.unit.gate_hall import HOLD_S, POLICY
+from tests.unit.supervision_stage import Stage, simulated
+from tests.unit.workshop import Workshop
+
+TERMS = BreakerTerms(
+    failures_max=3, window_s=60.0, hold_s=HOLD_S, floor_max_s=POLICY.backoff.floor_max_s
+)
+
+
+def trace_of(events: list[GateEvent]) -> Trace:
+    return Trace(terms=TERMS, gates=[events])
+
+
+async def crash_with_holders(shop: Workshop) -> None:
+    """Let as many in as may, crash the gate, and let others claim."""
+    shop.running_max = 2
+    for label in "ab":
+        assert isinstance(await shop.claim(label), Granted)
+    shop.gate.kill()
+    await shop.stage.wait()
+    await shop.claim("c")
+
+
+async def open_and_probe(shop: Workshop) -> None:
+    """Open a breaker, claim while it is open, and once more when a probe may pass."""
+    shop.running_max = 5
+    await shop.fail("k")
+    await shop.claim("early", "k")
+    await shop.stage.wait(HOLD_S)
+    for label in ("probe", "beside"):
+        await shop.claim(label, "k")
+
+
+@simulated(seeds=3)
+async def test_a_sound_gate_breaks_neither_its_limits_nor_the_law(stage: Stage) -> None:
+    events: list[GateEvent] = []
+    shop = Workshop(stage, gate=watched_claims(GateActor, events))
+    await open_and_probe(shop)
+    await shop.end("probe")
+    await crash_with_holders(shop)
+    seen = [type(each) for each in events if isinstance(each, LetIn | HeardEnd)]
+    assert seen == [LetIn, HeardEnd] * 4 + [LetIn] * 2
+    assert limits_hold(trace_of(events)) == []
+    assert breakers_keep_the_law(trace_of(events)) == []
+    assert breaker_states(trace_of(events)).keys() == {
+        "breaker opened",
+        "breaker half-open",
+        "breaker closed again",
+    }
+
+
+class Forgetful(GateActor):
+    """Does not look for the holders of an earlier life."""
+
+    @property
+    def monitored(self) -> tuple[()]:
+        return ()
+
+
+class NeverOpens(GateActor):
+    """Takes every failure for something that says nothing."""
+
+    def receive(self, message: GateMessage) -> None:
+        if isinstance(message, Terminated) and isinstance(message.reason, Crashed):
+            message = Terminated(message.ref, STOPPED)
+        super().receive(message)
+
+
+@simulated()
+async def test_a_gate_that_forgets_holders_in_a_crash_is_found_out(stage: Stage) -> None:
+    events: list[GateEvent] = []
+    await crash_with_holders(Workshop(stage, gate=watched_claims(Forgetful, events)))
+    assert limits_hold(trace_of(events)) == ["c was let in as number 3 of 2"]
+
+
+@simulated()
+async def test_a_gate_whose_breaker_never_opens_is_found_out(stage: Stage) -> None:
+    events: list[GateEvent] = []
+    shop = Workshop(stage, gate=watched_claims(NeverOpens, events))
+    await open_and_probe(shop)
+    [verdict] = {each.verdict for each in events if isinstance(each, HeardEnd)}
+    assert verdict is Verdict.FAILURE
+    broken = breakers_keep_the_law(trace_of(events))
+    assert broken[0].startswith("early was let in")
