@@ -30,7 +30,6 @@ from typing import Any, TypeAlias, assert_never
 from actors.kernel.actor import LoopActor
 from actors.kernel.child_spec import (
     Children,
-    ChildSpec,
     ListChildren,
     StartChild,
     StartedChild,
@@ -41,6 +40,7 @@ from actors.kernel.permit import Claim, Granted, KeyPolicy, Refusal, Refused
 from actors.kernel.ref import ActorRef
 from actors.kernel.signals import NO_PROC, ExitReason, Poisoned, Signal, Terminated
 from actors.kernel.system import ActorSystem
+from supervisor.admission import Admit, Admitted, Work
 from supervisor.keys import KEYS_MAX, Breakers, KeyCounts
 from supervisor.waiting import WaitingRoom
 
@@ -58,34 +58,11 @@ __all__ = [
     "Refusal",
     "Refused",
     "WaitOver",
+    "Work",
 ]
 
 # Seconds until the dynamic supervisor is asked again who runs, if its mailbox was full.
 COUNT_RETRY_S = 0.1
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Admitted:
-    """It runs. The asker may monitor `ref`."""
-
-    ref: ActorRef[Any]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Admit:
-    """Start this child as soon as fewer than `running_max` run.
-
-    Limits travel with each request, so a changed limit counts from the next request on: raised,
-    it lets those in who wait, before the one that brought it; lowered, it lets what runs finish.
-    Who asks with a deadline is forgotten after it. Requests of one `fair_key` wait in line, and
-    the keys take turns; in a full room, who takes up most places gives one to who has fewer.
-    """
-
-    spec: ChildSpec[Any]
-    keys: tuple[KeyPolicy, ...]
-    running_max: int
-    waiting_max: int = 1000
-    fair_key: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,39 +91,6 @@ class GateFigures:
     running_max: int
     waiting: int
     keys: KeyCounts
-
-
-@dataclass(slots=True, eq=False)
-class Work:
-    """What was asked for; the asker, until it is answered; the keys for which it is the probe."""
-
-    asked: Admit | Claim
-    reply: Reply | None
-    fair_key: str
-    probes: tuple[str, ...] = ()
-
-    @property
-    def is_wanted(self) -> bool:
-        """Whether somebody still waits for the answer."""
-        if self.reply is None:
-            return False
-        return self.reply.is_wanted or _listener(self.asked) is not None
-
-    def answer(self, answer: Admitted | Granted | Refused) -> None:
-        """Answer, once."""
-        reply, self.reply = self.reply, None
-        if reply is None:
-            return
-        listener = _listener(self.asked)
-        if listener is not None and not isinstance(answer, Admitted):
-            listener.cell.signal(answer)
-        if listener is None or reply.is_wanted:
-            reply.set(answer)
-
-    def refuse(self, why: Refusal, *, retry_after_s: float = 0.0, key: str = "") -> None:
-        """Answer that it may not."""
-        token = self.asked.token if isinstance(self.asked, Claim) else 0
-        self.answer(Refused(why=why, retry_after_s=retry_after_s, key=key, token=token))
 
 
 class GateActor(LoopActor[GateMessage]):
@@ -248,7 +192,7 @@ class GateActor(LoopActor[GateMessage]):
     # --- asking to come in -----------------------------------------------------------------------
 
     def _on_admit(self, admit: Admit) -> None:
-        work = Work(admit, self.reply_later(), admit.fair_key)
+        work = Work(admit, self.reply_later())
         self._running_max = admit.running_max
         if self._children is None:
             work.refuse(Refusal.NOT_STARTED)
@@ -256,7 +200,7 @@ class GateActor(LoopActor[GateMessage]):
             self._take(work)
 
     def _on_claim(self, claim: Claim) -> None:
-        work, holder = Work(claim, self.reply_later(), claim.fair_key), claim.holder
+        work, holder = Work(claim, self.reply_later(), claim.reply_to), claim.holder
         self._running_max = claim.running_max
         if not holder.is_alive():
             work.refuse(Refusal.NOT_STARTED)
@@ -265,7 +209,8 @@ class GateActor(LoopActor[GateMessage]):
             self._running[holder] = self._running[holder] or work
             work.answer(Granted(token=claim.token))
         elif (waiting := self._claims.get(holder)) is not None:
-            waiting.asked, waiting.reply = claim, work.reply
+            # The same claim once more: it keeps its place, and who said it last gets the answer.
+            waiting.asked, waiting.reply, waiting.listener = claim, work.reply, work.listener
             self._watch_asker(waiting)
         else:
             self._take(work)
@@ -285,17 +230,18 @@ class GateActor(LoopActor[GateMessage]):
             self._wait(work)
 
     def _wait(self, work: Work) -> None:
-        if self._waiting.count >= work.asked.waiting_max:
-            displaced = self._waiting.displace(work.fair_key)
+        asked = work.asked
+        if self._waiting.count >= asked.waiting_max:
+            displaced = self._waiting.displace(asked.fair_key)
             if displaced is None:
                 work.refuse(Refusal.FULL)
                 return
             self._has_left(displaced)
             displaced.refuse(Refusal.FULL)
-        self._waiting.add(work.fair_key, work)
+        self._waiting.add(asked.fair_key, work)
         self._watch_asker(work)
-        if isinstance(work.asked, Claim):
-            holder, wait_max_s = work.asked.holder, work.asked.wait_max_s
+        if isinstance(asked, Claim):
+            holder, wait_max_s = asked.holder, asked.wait_max_s
             self._claims[holder] = work
             # No monitor: those are for permits that are taken.
             holder.cell.watch(work, lambda _: self._note(WaitOver(work, Refusal.NOT_STARTED)))
@@ -304,7 +250,7 @@ class GateActor(LoopActor[GateMessage]):
     def _watch_asker(self, work: Work) -> None:
         """Give the place to others as soon as nobody waits for the answer any more."""
         reply = work.reply
-        if reply is not None and _listener(work.asked) is None:
+        if reply is not None and work.listener is None:
             reply.when_unwanted(partial(self._asker_left, work, reply))
 
     def _asker_left(self, work: Work, reply: Reply) -> None:
@@ -316,7 +262,7 @@ class GateActor(LoopActor[GateMessage]):
         self.actor_ref.cell.signal(note)
 
     def _on_wait_over(self, work: Work, why: Refusal) -> None:
-        if self._waiting.discard(work.fair_key, work):
+        if self._waiting.discard(work):
             self._has_left(work)
             if work.is_wanted:
                 work.refuse(why)
@@ -418,11 +364,6 @@ class GateActor(LoopActor[GateMessage]):
         # What was to start before the question, and did not, was lost in a crash.
         for token in [token for token in self._starting if token <= self._counted_token]:
             self._on_refused(token, Refusal.NOT_STARTED)
-
-
-def _listener(asked: Admit | Claim) -> ActorRef[Granted | Refused] | None:
-    """Who gets the answer as a signal."""
-    return asked.reply_to if isinstance(asked, Claim) else None
 
 
 def _found(

@@ -23,6 +23,7 @@ class WaitingRoom(Generic[T]):
         self.count = 0
         # Both ordered: the lines by whose turn it is, and each line by who came first.
         self._lines: OrderedDict[str, OrderedDict[T, None]] = OrderedDict()
+        self._key_of: dict[T, str] = {}
         # Length -> the keys whose lines are that long.
         self._by_length: dict[int, OrderedDict[str, None]] = {}
         self._longest = 0
@@ -37,6 +38,7 @@ class WaitingRoom(Generic[T]):
         if line is None:
             line = self._lines[key] = OrderedDict()
         line[entry] = None
+        self._key_of[entry] = key
         self.count += 1
         self._resized(key, len(line) - 1, len(line))
 
@@ -46,16 +48,17 @@ class WaitingRoom(Generic[T]):
         line = self._lines[key]
         entry, _ = line.popitem(last=False)
         self._lines.move_to_end(key)
-        self._left(key, line)
+        self._left(entry, line)
         return entry
 
-    def discard(self, key: str, entry: T) -> bool:
+    def discard(self, entry: T) -> bool:
         """Take out this one. False: it was not there."""
-        line = self._lines.get(key)
-        if line is None or entry not in line:
+        key = self._key_of.get(entry)
+        if key is None:
             return False
+        line = self._lines[key]
         del line[entry]
-        self._left(key, line)
+        self._left(entry, line)
         return True
 
     def displace(self, key: str) -> T | None:
@@ -71,10 +74,11 @@ class WaitingRoom(Generic[T]):
         longest = next(reversed(self._by_length[self._longest]))
         line = self._lines[longest]
         entry, _ = line.popitem()
-        self._left(longest, line)
+        self._left(entry, line)
         return entry
 
-    def _left(self, key: str, line: OrderedDict[T, None]) -> None:
+    def _left(self, entry: T, line: OrderedDict[T, None]) -> None:
+        key = self._key_of.pop(entry)
         self.count -= 1
         if not line:
             del self._lines[key]
