@@ -154,6 +154,7 @@ class DynamicSupervisor(ParentActor[DynamicMessage]):
         match verdict:
             case Again(delay_s=delay_s):
                 # With no delay as well: a start that fails at once must leave others their turn.
+                kept.is_reminded = True
                 self.start_timer(ref, RestartDue(ref=ref), delay_s)
             case BudgetSpent():
                 self._close(ref, reason)
@@ -196,8 +197,9 @@ class DynamicSupervisor(ParentActor[DynamicMessage]):
             self.shut_down_child(kept.ref, deadline_s)
 
     def _close(self, ref: ActorRef[Any], reason: ExitReason) -> None:
-        self._kept.pop(ref, None)
-        self.cancel_timer(ref)
+        kept = self._kept.pop(ref, None)
+        if kept is not None and kept.is_reminded:
+            self.cancel_timer(ref)
         self.close_child(ref, reason)
 
     def _end_with(self, reason: ExitReason, deadline_s: float = math.inf) -> None:

@@ -151,7 +151,8 @@ class GateActor(LoopActor[GateMessage]):
     @property
     def has_room(self) -> bool:
         """Whether one more may be started now."""
-        return not self._is_counting and self.in_use < self._running_max
+        in_use = len(self._running) + len(self._starting)
+        return in_use < self._running_max and not self._is_counting
 
     def figures(self) -> GateFigures:
         """Count what a report tells of this gate."""

@@ -75,6 +75,7 @@ class Kept:
         "due_s",
         "failures",
         "history_s",
+        "is_reminded",
         "ref",
         "restarts",
         "spec",
@@ -93,6 +94,8 @@ class Kept:
         self.restarts = 0
         self.history_s: tuple[float, ...] = ()
         self.breaker: State = CLOSED
+        # Whether a timer was ever started for it; nearly always there is none to call off.
+        self.is_reminded = False
         # Whether it is stopped for a sibling's sake only, and starts again with it.
         self.comes_back = False
 

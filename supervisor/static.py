@@ -104,6 +104,7 @@ class Supervisor(ParentActor[SupervisorMessage]):
     ) -> None:
         self._kept = [Kept(spec) for spec in children]
         self._strategy = strategy
+        self._lives_hang_together = strategy is not Strategy.ONE_FOR_ONE
         self._budget = Budget(intensity)
         self._auto_shutdown = auto_shutdown
         self._is_booting = True
@@ -127,11 +128,13 @@ class Supervisor(ParentActor[SupervisorMessage]):
 
     def receive(self, message: SupervisorMessage) -> None:
         """See the module docstring."""
-        match message:
-            case ChildStarted(ref=ref):
-                self._on_started(ref)
+        match message:  # What comes most often stands first.
             case ChildExited():
                 self._on_exited(message)
+            case StartChild():
+                self._on_start_child(message)
+            case ChildStarted(ref=ref):
+                self._on_started(ref)
             case ChildFaltered(ref=ref, error=error):
                 self._on_faltered(ref, error)
             case ChildSucceeded(ref=ref):
@@ -139,8 +142,6 @@ class Supervisor(ParentActor[SupervisorMessage]):
             case Shutdown(deadline_s=deadline_s):
                 self._deadline_s = deadline_s
                 self._end_with(STOPPED)
-            case StartChild():
-                self._on_start_child(message)
             case StopChild(ref=ref):
                 self._on_stop_child(ref)
             case ListChildren(reply_to=reply_to):
@@ -295,12 +296,10 @@ class Supervisor(ParentActor[SupervisorMessage]):
     def _forget(self, kept: Kept, reason: ExitReason) -> None:
         """A child has ended for good; that may end the supervisor with it."""
         self._close(kept, reason)
+        if not kept.spec.is_significant:
+            return
         left = sum(1 for each in self._kept if each.spec.is_significant)
-        if ends_supervisor(
-            self._auto_shutdown,
-            is_significant=kept.spec.is_significant,
-            significant_left=left,
-        ):
+        if ends_supervisor(self._auto_shutdown, is_significant=True, significant_left=left):
             self._end_with(reason)
 
     def _fail(self, kept: Kept, reason: ExitReason, error: SupervisionError) -> None:
@@ -311,7 +310,8 @@ class Supervisor(ParentActor[SupervisorMessage]):
     def _close(self, kept: Kept, reason: ExitReason) -> None:
         self._kept.remove(kept)
         if kept.ref is not None:
-            self.cancel_timer(kept.ref)
+            if kept.is_reminded:
+                self.cancel_timer(kept.ref)
             self.close_child(kept.ref, reason)
 
     def _end_with(self, reason: ExitReason) -> None:
@@ -417,15 +417,15 @@ class Supervisor(ParentActor[SupervisorMessage]):
 
     # --- small things ----------------------------------------------------------------------------
 
-    @property
-    def _lives_hang_together(self) -> bool:
-        return self._strategy is not Strategy.ONE_FOR_ONE
-
     def _find(self, ref: ActorRef[Any]) -> Kept | None:
-        return next((kept for kept in self._kept if kept.ref is ref), None)
+        for kept in self._kept:
+            if kept.ref is ref:
+                return kept
+        return None
 
     def _remind(self, kept: Kept, at_s: float) -> None:
         assert kept.ref is not None, "a reminder is about a child"
+        kept.is_reminded = True
         self.start_timer(kept.ref, RestartDue(ref=kept.ref), at_s - self._now_s())
 
     def _now_s(self) -> float:
