@@ -66,6 +66,9 @@ class Claim:
     policies of the keys hear. A claim that is repeated is the same claim, so a holder in its
     next life claims as its first did. Who dies while it waits has left the queue.
 
+    A claim that is told is as certain as any message: `offer` says whether the gate's mailbox
+    took it, `on_poisoned` hears if the gate crashed on it, and a monitor if the gate has ended.
+
     Attributes:
         holder: the actor that does the work.
         keys: whose failures count together, and by which policies.
