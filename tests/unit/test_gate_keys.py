@@ -355,3 +355,16 @@ async def test_a_longer_window_counts_the_failures_that_the_history_remembers(
         await stage.wait(6.0)
     assert isinstance(await hall.answer("b", "k", policy=short), Admitted)
     assert is_held(await hall.answer("c", "k")) is is_remembered
+
+
+@simulated(seeds=3)
+async def test_a_late_failure_counts_from_itself_whoever_was_held_meanwhile(stage: Stage) -> None:
+    hall = Hall(stage, running_max=5)
+    strict = replace(POLICY, intensity=Intensity(restarts_max=1, window_s=60.0))
+    await hall.answer("old", "k", policy=strict)
+    await hall.fail("k", 2)
+    await stage.wait(HOLD_S / 2)
+    assert is_held(await hall.answer("a", "k", policy=strict))
+    await hall.end("old", "crashed")
+    await stage.wait(HOLD_S * 0.9)
+    assert is_held(await hall.answer("b", "k", policy=strict))

@@ -303,3 +303,24 @@ async def test_all_children_stop_at_once_within_the_one_deadline(stage: Stage) -
     await stage.wait(0.2)
     assert not desk.supervisor.is_alive()
     assert [stage.of(name)[-1] for name in "abc"] == ["killed"] * 3
+
+
+@pytest.mark.parametrize("is_dynamic", [True, False])
+@simulated()
+async def test_no_timer_is_left_of_a_child_that_was_stopped_in_its_backoff(
+    stage: Stage, is_dynamic: bool
+) -> None:
+    if is_dynamic:
+        supervisor = Desk(stage).supervisor
+        supervisor.tell(StartChild(spec=stage.child("a", policy=patient(600.0))))
+    else:
+        supervisor = stage.supervise(stage.child("a", policy=patient(600.0)))
+    await stage.wait()
+    child = stage.ref("a")
+    child.tell(Fail())
+    await stage.wait()
+    assert supervisor.cell.timers
+    supervisor.tell(StopChild(ref=child))
+    await stage.wait()
+    assert not child.is_alive()
+    assert not supervisor.cell.timers
