@@ -129,6 +129,7 @@ class AnswerShow:
             case Annotated():
                 self._cited(event)
             case SearchAdvanced():
+                self._enter(Phase.WAITING)
                 self._worked(words.searched(event))
             case ImageMade(url=url):
                 self._pause()
@@ -171,6 +172,8 @@ class AnswerShow:
     def finish(self, ending: Ending) -> None:
         """Say how it ended; nothing is said after that."""
         self._pause()
+        if not self._has_events:
+            return
         match ending:
             case Completed():
                 self._completed(ending)

@@ -92,7 +92,9 @@ class ChunkWriter:
         """Write all that waits: neighbours of a kind share one line, empty text makes none."""
         if len(pieces) == 1:
             kind, text = pieces[0]
-            if kind is _CONTENT or kind is _REASONING:
+            if kind is _CONTENT:  # Nearly every line of an answer.
+                return [self._content + quoted(text) + _DELTA_END] if text else []
+            if kind is _REASONING:
                 return [self.delta(kind, text)] if text else []
             return [self._other(kind, text)]
         runs: list[tuple[PieceKind, list[str]]] = []

@@ -166,6 +166,13 @@ def test_without_the_usage_line_the_last_one_says_what_took_so_long(
     assert screen.is_settled
 
 
+def test_searching_is_no_time_in_which_tokens_came() -> None:
+    """SPEC 96."""
+    search = SearchAdvanced(output_index=0, queries=("cats",))
+    screen = seen([thought("hm")], [search], [text("a")], gap_s=2.0, ending=DONE)
+    assert screen.statuses[-1].startswith("Time: 8.00s  5.0 tps")
+
+
 def test_a_quick_answer_without_the_usage_line_leaves_no_line_behind() -> None:
     last = seen([text("a")], looks=NO_USAGE_LINE).all_of("status")[-1]
     assert last == {"description": "", "done": True, "hidden": True}
