@@ -22,8 +22,8 @@ from bridge.onefile.refusal import BuildRefused
 ENTRY = "bridge.owui.pipe"
 LOADER = "bridge.owui.loader"
 
-READABLE_MAX_BYTES = 600_000
-COMPRESSED_MAX_BYTES = 150_000
+READABLE_MAX_BYTES = 1_500_000
+COMPRESSED_MAX_BYTES = 300_000
 
 # Open WebUI replaces these in the whole text of a function, strings and comments included.
 REWRITTEN_PHRASES = ("from utils", "from apps", "from main", "from config")

@@ -92,7 +92,7 @@ def test_backslashes_survive_the_quoting(tmp_path: Path) -> None:
 def test_a_readable_file_over_the_limit_is_refused(tmp_path: Path) -> None:
     root = sample_in(tmp_path)
     (root / "actors" / "plain.py").write_text("# long\n" * (READABLE_MAX_BYTES // 7))
-    with pytest.raises(BuildRefused, match=r"readable file .* must stay under 600,000"):
+    with pytest.raises(BuildRefused, match=r"readable file .* must stay under 1,500,000"):
         built(root)
 
 
