@@ -1,51 +1,105 @@
-"""Request parameters, as people and other programs spell them, to the keys of /responses. Pure.
+"""Request parameters, as people and other programs spell them, to the keys of an endpoint. Pure.
 
-One allow-list says what may be sent (SPEC 103): a key that is not in it is dropped, whether it
-is unknown, local, meant for the other endpoint, or refused here (`store`, `truncation`, `n`,
-`user` and so on, SPEC 107). Tools have no keys yet.
+One allow-list for each endpoint says what may be sent (SPEC 103, 104): a key that is not in it
+is dropped, whether it is unknown, local, meant for the other endpoint, or refused everywhere
+(`store`, `truncation`, `n` and so on, SPEC 107). `user`, `session_id` and `metadata` are the
+house's own: those of clients are gone before (SPEC 176).
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Final
 
-INTEGER_MAX: Final = 2**53
-METADATA_PAIRS_MAX: Final = 16
-METADATA_KEY_CHARS_MAX: Final = 64
-METADATA_VALUE_CHARS_MAX: Final = 512
-SESSION_ID_CHARS_MAX: Final = 256
+from bridge.openrouter.wire_parameter_shapes import (
+    flat_choice,
+    flat_format,
+    nested_choice,
+    nested_format,
+    reasoning,
+)
+from bridge.openrouter.wire_parameter_values import (
+    first,
+    flag,
+    integer,
+    members,
+    metadata,
+    number,
+    session_id,
+    stop,
+    told,
+    user,
+    word,
+)
 
 _NUMBERS: Final = ("temperature", "top_p", "frequency_penalty", "presence_penalty")
-_INTEGERS: Final = ("top_k", "top_logprobs")
+_CHAT_NUMBERS: Final = (*_NUMBERS, "min_p", "top_a", "repetition_penalty")
+_INTEGERS: Final = ("top_k", "top_logprobs", "max_tool_calls")
+_CHAT_INTEGERS: Final = (*_INTEGERS, "seed")
+_FLAGS: Final = ("parallel_tool_calls",)
+_CHAT_FLAGS: Final = (*_FLAGS, "logprobs", "include_reasoning")
+
 # The native name comes first: where it is set, the older ones are not looked at.
 _LENGTHS: Final = ("max_output_tokens", "max_completion_tokens", "max_tokens")
+
 _VERBATIM: Final = (
     "cache_control",
     "debug",
     "image_config",
-    "include",
-    "instructions",
-    "modalities",
     "models",
     "plugins",
     "preset",
-    "prompt",
     "prompt_cache_key",
     "prompt_cache_options",
     "provider",
     "route",
-    "safety_identifier",
     "service_tier",
+    "stop_server_tools_when",
     "trace",
+    "transforms",
 )
-_REASONING: Final = ("effort", "summary", "max_tokens", "enabled", "context", "mode")
-_BUILT: Final = ("max_output_tokens", "metadata", "reasoning", "session_id", "text")
+_RESPONSES_VERBATIM: Final = (
+    *_VERBATIM,
+    "include",
+    "instructions",
+    "prompt",
+    "safety_identifier",
+)
+_CHAT_VERBATIM: Final = (
+    *_VERBATIM,
+    "audio",
+    "logit_bias",
+    "modalities",
+    "prediction",
+    "web_search_options",
+)
 
-RESPONSES_KEYS: Final = frozenset((*_NUMBERS, *_INTEGERS, *_VERBATIM, *_BUILT))
-"""Every parameter key that can stand in a /responses body; `model`, `input` and `stream` are
-the request's own."""
+_REASONING: Final = ("effort", "summary", "max_tokens", "enabled", "context", "mode")
+_CHAT_REASONING: Final = ("effort", "summary", "max_tokens", "enabled", "exclude")
+
+_IDENTIFIERS: Final = ("metadata", "session_id", "user")
+_BUILT: Final = ("max_output_tokens", "modalities", "reasoning", "text", "tool_choice")
+_CHAT_BUILT: Final = (
+    "max_completion_tokens",
+    "max_tokens",
+    "reasoning",
+    "response_format",
+    "stop",
+    "tool_choice",
+    "verbosity",
+)
+
+RESPONSES_KEYS: Final = frozenset(
+    (*_NUMBERS, *_INTEGERS, *_FLAGS, *_RESPONSES_VERBATIM, *_BUILT, *_IDENTIFIERS)
+)
+"""Every parameter key that can stand in a /responses body; `model`, `input`, `tools` and `stream`
+are the request's own."""
+
+CHAT_KEYS: Final = frozenset(
+    (*_CHAT_NUMBERS, *_CHAT_INTEGERS, *_CHAT_FLAGS, *_CHAT_VERBATIM, *_CHAT_BUILT, *_IDENTIFIERS)
+)
+"""Every parameter key that can stand in a chat body; `model`, `messages`, `tools` and `stream`
+are the request's own, and `instructions` becomes a message."""
 
 
 def responses_parameters(given: Mapping[str, object]) -> dict[str, object]:
@@ -60,103 +114,76 @@ def responses_parameters(given: Mapping[str, object]) -> dict[str, object]:
     """
     if not given:
         return {}
-    wanted: dict[str, object] = {name: given.get(name) for name in _VERBATIM}
-    wanted.update((name, _number(given.get(name))) for name in _NUMBERS)
-    wanted.update((name, _integer(given.get(name))) for name in _INTEGERS)
-    wanted["max_output_tokens"] = _first(_integer(given.get(name)) for name in _LENGTHS)
-    wanted["metadata"] = _metadata(given.get("metadata"))
-    wanted["reasoning"] = _reasoning(given.get("reasoning"), given.get("reasoning_effort"))
-    wanted["session_id"] = _session_id(given.get("session_id"))
+    wanted = _plain(given, _RESPONSES_VERBATIM, _NUMBERS, _INTEGERS, _FLAGS)
+    wanted["max_output_tokens"] = first(integer(given.get(name)) for name in _LENGTHS)
+    wanted["modalities"] = _spoken_modalities(given.get("modalities"))
+    wanted["reasoning"] = reasoning(given, _REASONING)
     wanted["text"] = _text(given)
-    return {name: value for name, value in wanted.items() if value is not None}
+    wanted["tool_choice"] = flat_choice(given)
+    return told(wanted)
 
 
-def _first(values: Iterable[object]) -> object:
-    return next((value for value in values if value is not None), None)
+def chat_parameters(given: Mapping[str, object]) -> dict[str, object]:
+    """Map decoded parameters to what /chat/completions takes.
 
+    Args:
+        given: decoded JSON values by the caller's names.
 
-def _number(value: object) -> float | None:
-    """Read a number, also from a string; None for a blank, a flag or anything else."""
-    if isinstance(value, str):
-        try:
-            value = float(value)
-        except ValueError:
-            return None
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    return value if isinstance(value, int) or math.isfinite(value) else None
-
-
-def _integer(value: object) -> int | None:
-    """Read an integer, rounding; None for what no provider could take as one."""
-    number = _number(value)
-    return round(number) if number is not None and abs(number) <= INTEGER_MAX else None
-
-
-def _members(value: object, names: Iterable[str]) -> dict[str, object]:
-    """Take the named members of an object that are set."""
-    if not isinstance(value, dict):
-        return {}
-    return {name: value[name] for name in names if value.get(name) is not None}
-
-
-def _word(value: object) -> str | None:
-    return value.strip() or None if isinstance(value, str) else None
-
-
-def _metadata(value: object) -> dict[str, str] | None:
-    """Keep the pairs that fit, as many as fit."""
-    if not isinstance(value, dict):
-        return None
-    fitting = [
-        (key, text)
-        for key, text in value.items()
-        if isinstance(text, str)
-        and len(text) <= METADATA_VALUE_CHARS_MAX
-        and len(key) <= METADATA_KEY_CHARS_MAX
-        and not {"[", "]"} & set(key)
-    ]
-    return dict(fitting[:METADATA_PAIRS_MAX]) or None
-
-
-def _session_id(value: object) -> str | None:
-    return value if isinstance(value, str) and 0 < len(value) <= SESSION_ID_CHARS_MAX else None
-
-
-def _reasoning(value: object, effort: object) -> dict[str, object] | None:
-    """Add the older `reasoning_effort` where the request has no effort and no budget of its own.
-
-    Effort and budget exclude each other, and the caller's own word stands.
+    Returns:
+        Wire values by chat names, all in `CHAT_KEYS`, none of them None; see
+        `responses_parameters`.
     """
-    reasoning = _members(value, _REASONING)
-    reasoning["effort"] = _word(reasoning.get("effort"))
-    reasoning["max_tokens"] = _integer(reasoning.get("max_tokens"))
-    if reasoning["effort"] is None and reasoning["max_tokens"] is None:
-        reasoning["effort"] = _word(effort)
-    return {name: member for name, member in reasoning.items() if member is not None} or None
+    if not given:
+        return {}
+    wanted = _plain(given, _CHAT_VERBATIM, _CHAT_NUMBERS, _CHAT_INTEGERS, _CHAT_FLAGS)
+    wanted.update(_chat_length(given))
+    wanted["reasoning"] = reasoning(given, _CHAT_REASONING)
+    native = members(given.get("text"), ("format", "verbosity"))
+    wanted["response_format"] = first(
+        map(nested_format, (given.get("response_format"), native.get("format")))
+    )
+    wanted["verbosity"] = first(map(word, (given.get("verbosity"), native.get("verbosity"))))
+    wanted["stop"] = stop(given.get("stop"))
+    wanted["tool_choice"] = nested_choice(given)
+    return told(wanted)
+
+
+def _plain(
+    given: Mapping[str, object],
+    verbatim: tuple[str, ...],
+    numbers: tuple[str, ...],
+    integers: tuple[str, ...],
+    flags: tuple[str, ...],
+) -> dict[str, object]:
+    """Take what keeps its name; on both endpoints identifiers have the same bounds."""
+    wanted: dict[str, object] = {name: given.get(name) for name in verbatim}
+    wanted.update((name, number(given.get(name))) for name in numbers)
+    wanted.update((name, integer(given.get(name))) for name in integers)
+    wanted.update((name, flag(given.get(name))) for name in flags)
+    wanted["metadata"] = metadata(given.get("metadata"))
+    wanted["session_id"] = session_id(given.get("session_id"))
+    wanted["user"] = user(given.get("user"))
+    return wanted
+
+
+def _chat_length(given: Mapping[str, object]) -> dict[str, object]:
+    """Keep the newer name where the caller uses it; otherwise the one that all hosts know."""
+    newer = integer(given.get("max_completion_tokens"))
+    if newer is not None:
+        return {"max_completion_tokens": newer}
+    return {"max_tokens": first(integer(given.get(n)) for n in ("max_tokens", "max_output_tokens"))}
+
+
+def _spoken_modalities(value: object) -> object:
+    """Leave out audio, which /responses refuses with the whole request (FACTS)."""
+    if not isinstance(value, list):
+        return value
+    return [kind for kind in value if kind != "audio"] or None
 
 
 def _text(given: Mapping[str, object]) -> dict[str, object] | None:
     """Build `text`: its own format and verbosity win over the chat spelling."""
-    native = _members(given.get("text"), ("format", "verbosity"))
-    output_format = _format(native.get("format")) or _format(given.get("response_format"))
-    verbosity = _word(native.get("verbosity")) or _word(given.get("verbosity"))
-    text = {"format": output_format, "verbosity": verbosity}
-    return {name: member for name, member in text.items() if member is not None} or None
-
-
-def _format(value: object) -> dict[str, object] | None:
-    """Flatten an output format; None when it is no format that exists.
-
-    Chat nests a schema under `json_schema`, /responses has its members beside `type`.
-    """
-    kind = _members(value, ("type",)).get("type")
-    if kind in ("text", "json_object"):
-        return {"type": kind}
-    if kind != "json_schema":
-        return None
-    names = ("name", "description", "schema", "strict")
-    schema = _members(value, names) or _members(_members(value, (kind,)).get(kind), names)
-    if not _word(schema.get("name")) or not isinstance(schema.get("schema"), dict):
-        return None
-    return {"type": kind, **schema}
+    native = members(given.get("text"), ("format", "verbosity"))
+    formats = map(flat_format, (native.get("format"), given.get("response_format")))
+    verbosities = map(word, (native.get("verbosity"), given.get("verbosity")))
+    return told({"format": first(formats), "verbosity": first(verbosities)}) or None

@@ -16,19 +16,20 @@ def mapped(**given: object) -> dict[str, object]:
 def test_only_documented_keys_are_ever_sent() -> None:
     documented = """
         cache_control debug frequency_penalty image_config include instructions max_output_tokens
-        metadata modalities models plugins presence_penalty prompt prompt_cache_key
-        prompt_cache_options provider reasoning route safety_identifier service_tier session_id
-        temperature text top_k top_logprobs top_p trace preset
+        max_tool_calls metadata modalities models parallel_tool_calls plugins presence_penalty
+        prompt prompt_cache_key prompt_cache_options provider reasoning route safety_identifier
+        service_tier session_id stop_server_tools_when temperature text tool_choice top_k
+        top_logprobs top_p trace user preset transforms
     """
     assert set(documented.split()) == RESPONSES_KEYS
 
 
 def test_what_the_endpoint_refuses_or_does_not_know_is_dropped() -> None:
     names = """
-        n suffix functions function_call store truncation user
-        tools tool_choice parallel_tool_calls max_tool_calls stop_server_tools_when
+        n suffix functions store truncation tools
         previous_response_id background messages model input stream stream_options
         stop seed min_p top_a repetition_penalty logit_bias logprobs include_reasoning
+        prediction web_search_options audio
         model_fallback disable_native_websearch my_own_flag
     """
     assert mapped(**dict.fromkeys(names.split(), 1)) == {}
@@ -169,3 +170,50 @@ def test_metadata_holds_at_most_sixteen_pairs() -> None:
 def test_a_session_id_that_is_too_long_is_left_out() -> None:
     assert mapped(session_id="s" * 256) == {"session_id": "s" * 256}
     assert mapped(session_id="s" * 257) == mapped(session_id="") == mapped(session_id=5) == {}
+
+
+@pytest.mark.parametrize(
+    ("given", "sent"),
+    [
+        ("auto", "auto"),
+        (" required ", "required"),
+        ({"type": "function", "name": "f"}, {"type": "function", "name": "f"}),
+        ({"type": "function", "function": {"name": "f"}}, {"type": "function", "name": "f"}),
+        ({"type": "openrouter:web_search"}, {"type": "openrouter:web_search"}),
+    ],
+)
+def test_a_choice_of_tools_is_sent_flat(given: object, sent: object) -> None:
+    assert mapped(tool_choice=given) == {"tool_choice": sent}
+
+
+def test_a_set_of_allowed_tools_is_known_here() -> None:
+    allowed = {"type": "allowed_tools", "mode": "auto", "tools": [{"type": "function"}]}
+    assert mapped(tool_choice=allowed) == {"tool_choice": allowed}
+
+
+@pytest.mark.parametrize("choice", ["any", "", {}, {"type": "function"}, 1, ["auto"]])
+def test_a_choice_of_tools_that_does_not_exist_is_dropped(choice: object) -> None:
+    assert mapped(tool_choice=choice) == {}
+    assert mapped(tool_choice=choice, function_call="none") == {"tool_choice": "none"}
+
+
+def test_an_older_function_call_becomes_a_choice_of_tools() -> None:
+    named = {"type": "function", "name": "f"}
+    assert mapped(function_call={"name": "f"}) == {"tool_choice": named}
+    assert mapped(function_call={"name": "f"}, tool_choice="auto") == {"tool_choice": "auto"}
+
+
+def test_flags_and_the_budget_of_calls_are_read_as_people_write_them() -> None:
+    given = mapped(parallel_tool_calls="False", max_tool_calls=9.6)
+    assert given == {"parallel_tool_calls": False, "max_tool_calls": 10}
+    assert mapped(parallel_tool_calls=1, max_tool_calls=" ") == {}
+
+
+def test_audio_is_left_out_of_the_modalities_because_it_costs_the_whole_request() -> None:
+    assert mapped(modalities=["text", "audio"]) == {"modalities": ["text"]}
+    assert mapped(modalities=["audio"]) == {}
+
+
+def test_a_user_that_is_too_long_is_left_out() -> None:
+    assert mapped(user="u" * 128) == {"user": "u" * 128}
+    assert mapped(user="u" * 129) == mapped(user="") == mapped(user=5) == {}
