@@ -32,6 +32,7 @@ from actors.values import Reasoning as Thought
 from bridge.openrouter.codec_chat_calls import CallCollector
 from bridge.openrouter.codec_chat_notes import MESSAGE, NoteCollector
 from bridge.openrouter.wire_chat import (
+    CallPiece,
     Choice,
     Chunk,
     Delta,
@@ -109,7 +110,9 @@ class ChatAnswer:
                 self._think(delta)
             if delta.content:
                 self._say(_TEXT, delta.content)
-            if delta.tool_calls or delta.refusal or delta.annotations or delta.images:
+            if delta.tool_calls:
+                self._take_calls(delta.tool_calls)
+            if delta.refusal or delta.annotations or delta.images:
                 self._take_others(delta)
         if choice.finish_reason or chunk.usage or chunk.error or choice.error:
             self._note_ending(choice, chunk, payload)
@@ -131,6 +134,7 @@ class ChatAnswer:
             self._say(self._thought_kind(), message.reasoning or message.reasoning_content or "")
             self._say(_TEXT, message.content or "")
             self._take_others(message)
+            self._take_calls(message.tool_calls or ())
             self._finish, self._last = "stop", payload
         if choice.finish_reason or chunk.usage or chunk.error or choice.error:
             self._note_ending(choice, chunk, payload)
@@ -190,15 +194,22 @@ class ChatAnswer:
     def _thought_kind(self) -> _Kind:
         return _SUMMARY if self._details.is_summary else _RAW
 
+    def _take_calls(self, pieces: Sequence[CallPiece]) -> None:
+        for piece in pieces:
+            begun = self._calls.take(piece)
+            if begun is not None:
+                self._tell((begun,))
+
     def _take_others(self, said: Delta) -> None:
-        """Take in what is rare; all but the refusal is told one by one."""
+        """Take in what is rare; notes and images are told one by one."""
         self._say(_REFUSAL, said.refusal or "")
-        notes = self._notes.take(said.annotations or (), said.images or ())
-        begun = [self._calls.take(piece) for piece in said.tool_calls or ()]
-        told = [*notes, *(event for event in begun if event is not None)]
-        if told:
+        self._tell(self._notes.take(said.annotations or (), said.images or ()))
+
+    def _tell(self, events: Sequence[StreamEvent]) -> None:
+        """Tell what is no text, after the text before it."""
+        if events:
             self._flush_run()
-            self._events += told
+            self._events += events
             self._has_output = True
 
     def _note_ending(self, choice: Choice, chunk: Chunk, payload: bytes) -> None:

@@ -17,7 +17,7 @@ from actors.values import Reasoning, WireFormat
 from bridge.openrouter.loose_json import member, text
 from bridge.openrouter.wire_chat import UNDECODABLE, written
 from bridge.openrouter.wire_chat_json import read_json
-from bridge.openrouter.wire_chat_thinking import news
+from bridge.openrouter.wire_chat_thinking import SNAPSHOT_CHARS_MIN, news
 
 TEXT: Final = "reasoning.text"
 SUMMARY: Final = "reasoning.summary"
@@ -31,39 +31,39 @@ _read_details = msgspec.json.Decoder(list[Raw]).decode
 class _Detail:
     """One detail under way: its fields, and the pieces of its text."""
 
-    __slots__ = ("chars", "fields", "pieces", "text_field")
+    __slots__ = ("_chars", "_common", "_fields", "_pieces", "_text_field")
 
-    def __init__(self, fields: dict[str, object], text_field: str | None) -> None:
-        self.fields = fields
-        self.text_field = text_field
-        self.pieces: list[str] = []
-        self.chars = 0
+    def __init__(self, first: dict[str, object], text_field: str | None) -> None:
+        # The order of the fields is that of the first piece, its text included.
+        self._fields = dict(first)
+        self._text_field = text_field
+        self._common = {name: first[name] for name in first if name != text_field}
+        self._pieces: list[str] = []
+        self._chars = 0
 
-    def add(self, piece: Mapping[str, object]) -> str:
-        """Merge a piece; return its text. A later signature, id or format fills or replaces."""
-        said = ""
-        for name, value in piece.items():
-            if name == self.text_field:
-                said = value if isinstance(value, str) else ""
-            elif value is not None:
-                self.fields[name] = value
+    def add(self, said: str, others: Mapping[str, object]) -> None:
+        """Merge a piece: its text, and its other fields, which fill or replace."""
+        if others != self._common:
+            told = {name: value for name, value in others.items() if value is not None}
+            self._common |= told
+            self._fields |= told
         if said:
-            # One that says everything again, from its beginning, adds only the rest.
-            added = news(said, self.pieces, self.chars)
-            self.pieces.append(added)
-            self.chars += len(added)
-        return said
+            if len(said) >= SNAPSHOT_CHARS_MIN:
+                # One that says everything again, from its beginning, adds only the rest.
+                said = news(said, self._pieces, self._chars)
+            self._pieces.append(said)
+            self._chars += len(said)
 
-    def is_one_with(self, piece: Mapping[str, object]) -> bool:
-        """Whether nothing speaks against the piece being of this detail."""
-        known, named = self.fields.get("id"), piece.get("id")
+    def is_one_with(self, others: Mapping[str, object]) -> bool:
+        """Whether nothing speaks against a piece with these fields being of this detail."""
+        known, named = self._common.get("id"), others.get("id")
         return known is None or named is None or known == named
 
     def whole(self) -> dict[str, object]:
         """Return the detail with its text in one piece."""
-        if self.text_field is None or not self.pieces:
-            return self.fields
-        return {**self.fields, self.text_field: "".join(self.pieces)}
+        if self._text_field is None or not self._pieces:
+            return self._fields
+        return {**self._fields, self._text_field: "".join(self._pieces)}
 
 
 class DetailsJoiner:
@@ -77,42 +77,48 @@ class DetailsJoiner:
 
     def __init__(self) -> None:
         self._details: list[_Detail] = []
-        self._open: dict[tuple[object, object], _Detail] = {}
+        self._open: dict[tuple[str, object], _Detail] = {}
         self.is_summary = False
 
     def take(self, pieces: Iterable[dict[str, object]]) -> str:
-        """Take the details of one chunk in; return the text that they say.
+        """Take the details of one chunk in, and apart; return the text that they say.
 
         `is_summary` tells afterwards how the last text is worded.
         """
-        said = ""
+        told = ""
         for piece in pieces:
             kind = piece.get("type")
             text_field = _TEXT_FIELDS.get(kind) if isinstance(kind, str) else None
-            if text_field is None:
-                if all(piece != detail.fields for detail in self._details):
+            if not isinstance(kind, str) or text_field is None:
+                if all(piece != detail.whole() for detail in self._details):
                     self._details.append(_Detail(piece, None))
                 continue
-            told = self._detail_of(piece, kind, text_field).add(piece)
-            if told:
-                said += told
+            detail = self._detail_of(kind, piece, text_field)
+            said = piece.pop(text_field, None)
+            if not isinstance(said, str):
+                said = ""
+            detail.add(said, piece)
+            if said:
+                told = told + said if told else said
                 self.is_summary = kind == SUMMARY
-        return said
+        return told
 
     def json(self) -> str:
         """Write the list, or "" when there is none."""
         whole = [detail.whole() for detail in self._details]
         return written(whole) if whole else ""
 
-    def _detail_of(self, piece: dict[str, object], kind: object, text_field: str) -> _Detail:
+    def _detail_of(self, kind: str, piece: dict[str, object], text_field: str) -> _Detail:
         index = piece.get("index")
         key = (kind, index if isinstance(index, int) else None)
         found = self._open.get(key)
         # Without an index only neighbours belong together.
-        is_near = key[1] is not None or (bool(self._details) and found is self._details[-1])
-        if found is None or not is_near or not found.is_one_with(piece):
-            found = self._open[key] = _Detail(dict(piece), text_field)
-            # The place of the text among the fields stays; what it says is added with the rest.
+        if (
+            found is None
+            or (key[1] is None and found is not self._details[-1])
+            or not found.is_one_with(piece)
+        ):
+            found = self._open[key] = _Detail(piece, text_field)
             self._details.append(found)
         return found
 

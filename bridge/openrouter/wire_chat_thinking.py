@@ -20,7 +20,7 @@ def news(said: str, told: Sequence[str], told_chars: int) -> str:
     Everything, as a rule. A piece at least as long as all of them together, and which begins
     with all of them, says them again: then only the rest of it is new.
     """
-    if len(said) < told_chars or not told_chars or len(said) < SNAPSHOT_CHARS_MIN:
+    if not told_chars or len(said) < max(told_chars, SNAPSHOT_CHARS_MIN):
         return said
     return said.removeprefix("".join(told))
 
@@ -52,7 +52,8 @@ class Thinking:
             fresh = plain
         else:
             fresh = self._match(plain, is_plain=True) + self._match(detailed, is_plain=False)
-        fresh = news(fresh, self._told, self._told_chars)
+        if len(fresh) >= SNAPSHOT_CHARS_MIN:
+            fresh = news(fresh, self._told, self._told_chars)
         if fresh:
             self._told.append(fresh)
             self._told_chars += len(fresh)
