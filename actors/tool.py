@@ -21,6 +21,7 @@ the request is told by the runtime.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias, assert_never
 
@@ -89,23 +90,30 @@ class ToolPermits:
         running_max: how many may run at once.
         user: whose tools they are; takes turns with other users, and has policies of its own.
         policy: how many failures of one user's tool are borne, and what then.
-        history_max: failures remembered for it.
+        server_policy: the same for all tools of one server.
+        servers: the ids of servers, by the names of the tools that run there.
+        history_max: failures remembered for either.
     """
 
     gate: ActorRef[Any]
     running_max: int
     user: str
     policy: RestartPolicy
+    server_policy: RestartPolicy | None = None
+    servers: Mapping[str, str] = field(default_factory=dict)
     history_max: int = 0
 
     def claim(self, call: ToolCall, holder: ActorRef[Any], wait_max_s: float) -> Claim:
         """Word the claim of one call."""
-        key = KeyPolicy(
-            key=f"tool:{self.user}:{call.name}", policy=self.policy, history_max=self.history_max
-        )
+        name, user, history_max = call.name, self.user, self.history_max
+        keys = [KeyPolicy(key=f"tool:{user}:{name}", policy=self.policy, history_max=history_max)]
+        server = self.servers.get(name, "")
+        if server and self.server_policy is not None:
+            key = f"server:{user}:{server}"
+            keys.append(KeyPolicy(key=key, policy=self.server_policy, history_max=history_max))
         return Claim(
             holder=holder,
-            keys=(key,),
+            keys=tuple(keys),
             running_max=self.running_max,
             fair_key=self.user,
             wait_max_s=wait_max_s,

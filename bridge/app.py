@@ -18,6 +18,7 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache, partial
+from types import MappingProxyType
 from typing import Any, Final
 
 import supervisor as our_supervisor
@@ -58,6 +59,8 @@ from actors.ports import (
     RequestRejected,
     StreamBroken,
     ToolBox,
+    ToolTimedOut,
+    ToolUnreachable,
 )
 from actors.request import ChatSetup, RequestActor
 from actors.sse import SseActor
@@ -72,6 +75,8 @@ from supervisor.strategy import AutoShutdown
 
 _log = logging.getLogger("greenroom.app")
 
+NO_SERVERS: Final[Mapping[str, str]] = MappingProxyType({})
+
 # The gate keeps to MAX_CONCURRENT_REQUESTS; this is the wall behind it (twice its upper end).
 CHATS_MAX: Final = 4000
 
@@ -83,10 +88,23 @@ ADMISSION_WAIT_MAX_S: Final = 600.0
 MODEL_FAILURES_FACTOR: Final = 4
 MODEL_HOLD_MAX_S: Final = 30.0
 
+# The same for a server that runs several tools.
+SERVER_FAILURES_FACTOR: Final = 2
+
 # What the tree gets to stop in when its grace is used up.
 STOP_S: Final = 2.0
 
 # --- restart policies ---------------------------------------------------------------------------
+
+WORTH_ANOTHER_TRY: Final = (
+    RateLimited,
+    ProviderUnavailable,
+    ProviderTimedOut,
+    ConnectionFailed,
+    StreamBroken,
+    AnswerMalformed,
+    BudgetInFlight,
+)
 
 # Plumbing: a handful of crashes is borne, then the root gives up and the door starts anew.
 PLUMBING: Final = RestartPolicy(
@@ -95,17 +113,17 @@ PLUMBING: Final = RestartPolicy(
     then=Then.ESCALATE,
 )
 
+# A job beside a chat, such as its title: two in all, and quickly (SPEC 145).
+TASK_ATTEMPT: Final = RestartPolicy(
+    counts=WORTH_ANOTHER_TRY,
+    intensity=Intensity(restarts_max=1, window_s=3600.0),
+    backoff=Backoff(min_s=0.2, max_s=0.2, reset_after_s=3600.0, floor_max_s=0.2),
+    then=Then.STOP,
+)
+
 # An attempt, before visible output (SPEC 83): three in all, and then the chat has failed.
 ATTEMPT: Final = RestartPolicy(
-    counts=(
-        RateLimited,
-        ProviderUnavailable,
-        ProviderTimedOut,
-        ConnectionFailed,
-        StreamBroken,
-        AnswerMalformed,
-        BudgetInFlight,
-    ),
+    counts=WORTH_ANOTHER_TRY,
     intensity=Intensity(restarts_max=2, window_s=3600.0),
     backoff=Backoff(min_s=0.5, max_s=4.0, jitter=0.5, reset_after_s=3600.0, floor_max_s=60.0),
     then=Then.STOP,
@@ -159,6 +177,19 @@ def tool_policy(failures_max: int, window_s: float) -> RestartPolicy:
     return RestartPolicy(
         counts=(Exception,),
         intensity=Intensity(restarts_max=failures_max - 1, window_s=window_s),
+        then=Then.HOLD,
+        hold_s=window_s,
+    )
+
+
+@lru_cache(maxsize=64)
+def server_policy(failures_max: int, window_s: float) -> RestartPolicy:
+    """One user's tools on one server: only what says that the server itself is in trouble."""
+    return RestartPolicy(
+        counts=(ToolUnreachable, ToolTimedOut),
+        intensity=Intensity(
+            restarts_max=SERVER_FAILURES_FACTOR * failures_max - 1, window_s=window_s
+        ),
         then=Then.HOLD,
         hold_s=window_s,
     )
@@ -254,7 +285,9 @@ class App:
         *,
         user: str,
         box: ToolBox | None = None,
+        servers: Mapping[str, str] = NO_SERVERS,
         remedies: Remedies | None = None,
+        is_task: bool = False,
     ) -> AskFuture:
         """Ask the gate to run a chat; the answer is `Admitted` or `Refused`.
 
@@ -267,7 +300,9 @@ class App:
             sink: where the answer is shown.
             user: whose request it is; users take turns, and each has policies of their own.
             box: the tools that are run here; None: whoever asked runs them.
+            servers: the ids of the servers that tools run on, by the tools' names.
             remedies: what may be changed in a call that was refused.
+            is_task: a small job beside a chat, which is not worth many attempts (SPEC 145).
         """
         parts = self._parts
         setup = ChatSetup(
@@ -275,12 +310,13 @@ class App:
             codecs=self._ports.codecs,
             reads_max=settings.reads_in_flight_max,
             mailbox_max=settings.request_mailbox_max,
-            attempt_policy=ATTEMPT,
+            attempt_policy=TASK_ATTEMPT if is_task else ATTEMPT,
             remedies=remedies,
+            deadline_s=settings.request_deadline_s,
             attempt=parts.attempt,
             tool_round=parts.tool_round,
         )
-        tools = None if box is None else self._tool_setup(settings, box, user)
+        tools = None if box is None else self._tool_setup(settings, box, servers, user)
         admit = Admit(
             spec=chat_spec(request, settings, setup, sink, parts, tools),
             keys=_keys(settings, user, request.model),
@@ -299,14 +335,25 @@ class App:
         *,
         user: str,
         box: ToolBox | None = None,
+        servers: Mapping[str, str] = NO_SERVERS,
         remedies: Remedies | None = None,
+        is_task: bool = False,
     ) -> Admitted | Refused:
         """Ask as `admit` does and wait; who is cancelled meanwhile leaves no chat behind.
 
         Raises:
             KernelError: the gate did not answer.
         """
-        asking = self.admit(request, settings, sink, user=user, box=box, remedies=remedies)
+        asking = self.admit(
+            request,
+            settings,
+            sink,
+            user=user,
+            box=box,
+            servers=servers,
+            remedies=remedies,
+            is_task=is_task,
+        )
         try:
             answer: Admitted | Refused = await asking
         except asyncio.CancelledError:
@@ -315,15 +362,27 @@ class App:
             raise
         return answer
 
-    def _tool_setup(self, settings: Settings, box: ToolBox, user: str) -> ToolSetup:
-        policy = tool_policy(settings.breaker_failures_max, settings.breaker_window_s)
+    def _tool_setup(
+        self, settings: Settings, box: ToolBox, servers: Mapping[str, str], user: str
+    ) -> ToolSetup:
+        tools = settings.tools
+        failures_max, window_s = settings.breaker_failures_max, settings.breaker_window_s
         return ToolSetup(
             box=box,
+            rounds_max=tools.rounds_max,
+            parallel_max=tools.parallel_max,
+            batch_max=tools.batch_max,
+            call_timeout_s=tools.timeout_s,
+            batch_timeout_s=tools.batch_timeout_s,
+            idle_timeout_s=tools.idle_timeout_s,
+            drain_s=tools.shutdown_s,
             permits=ToolPermits(
                 gate=self._tools,
-                running_max=200,
+                running_max=tools.parallel_global_max,
                 user=user,
-                policy=policy,
+                policy=tool_policy(failures_max, window_s),
+                server_policy=server_policy(failures_max, window_s),
+                servers=servers,
                 history_max=settings.breaker_history_max,
             ),
             tool=self._parts.tool,

@@ -47,6 +47,11 @@ class CatalogSettings:
     tool_calling: ModelFilter = ModelFilter.ALL
     models_text: str = "auto"
 
+    @property
+    def lets_all_pass(self) -> bool:
+        """Whether neither filter keeps anything out."""
+        return self.free is ModelFilter.ALL and self.tool_calling is ModelFilter.ALL
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoutingSettings:

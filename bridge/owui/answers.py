@@ -1,0 +1,243 @@
+"""From an admitted chat to what Open WebUI takes: lines of a stream, or one whole answer.
+
+Whatever goes wrong becomes words in the answer. Nothing is raised into Open WebUI, which would
+lose the text shown so far.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator
+from typing import Final, TypeAlias
+
+from actors.kernel.errors import KernelError
+from actors.ports import Cancelled, Completed, Ending, Failed
+from actors.request import is_weather
+from bridge.owui.error_kinds import Condition
+from bridge.owui.error_text import cut_notice
+from bridge.owui.reception import Call, EventEmitter
+from bridge.owui.residence import Visit
+from bridge.transforms.chat_chunks import (
+    ChunkWriter,
+    FinishReason,
+    Piece,
+    PieceKind,
+    completion_dict,
+    finish_reason,
+    usage_dict,
+)
+from bridge.transforms.json_text import JsonValue
+from bridge.transforms.side_event import toast
+from bridge.transforms.tool_calls import call_dicts
+from supervisor.gate import Admitted, Refusal, Refused
+
+_log = logging.getLogger("greenroom.pipe")
+
+_RULE: Final = "\n\n---\n\n"
+
+Whole: TypeAlias = dict[str, JsonValue]
+
+
+async def admitted(visit: Visit, call: Call) -> str | None:
+    """Wait for admission; the words for a refusal, or None: the chat runs.
+
+    While waiting, a stop gives the place in the queue back.
+    """
+    error_id = call.request.request_id
+    try:
+        answer = await visit.app.admitted(
+            call.request,
+            call.settings,
+            call.sink,
+            user=call.caller.user_id,
+            box=call.box,
+            servers=call.servers,
+            remedies=call.snapshot.remedies,
+            is_task=not call.request.is_streaming,
+        )
+    except KernelError:
+        return call.failure(Condition.SERVER_BUSY, error_id)
+    match answer:
+        case Admitted(ref=ref):
+            visit.chat = ref
+            visit.app.system.monitor(ref, lambda _: call.sink.abandon())
+            return None
+        case Refused(why=Refusal.HELD, retry_after_s=retry_after_s, key=key):
+            is_model = key.startswith("model:")
+            held = Condition.MODEL_HELD if is_model else Condition.BREAKER_OPEN
+            return call.failure(held, error_id, retry_after_s=retry_after_s)
+        case _:
+            return call.failure(Condition.SERVER_BUSY, error_id)
+
+
+async def streamed(visit: Visit, call: Call, writer: ChunkWriter) -> AsyncIterator[str]:
+    """Yield the lines of one answer, as they come."""
+    sink = call.sink
+    for note in call.notes:
+        yield note.line
+    sink.begin()
+    refusal = await admitted(visit, call)
+    if refusal is not None:
+        sink.abandon()
+        for line in _refused(call, writer, await sink.take(), refusal):
+            yield line
+        return
+    while pieces := await sink.take():
+        if sink.has_images:
+            pieces = await sink.stored(pieces)
+        for line in writer.lines(pieces):
+            yield line
+        visit.watch()
+    # Nothing is left to stop; who reads no further than the end keeps nothing alive.
+    visit.chat = None
+    visit.end()
+    for line in _last_lines(call, writer):
+        yield line
+
+
+async def whole(visit: Visit, call: Call, *, completion_id: str, created_s: int) -> Whole:
+    """Wait for one answer and return it in one piece (SPEC 25)."""
+    sink = call.sink
+    content: list[str] = []
+    reasoning: list[str] = []
+    await _emit(call.emitter, *(note.emitted() for note in call.notes))
+    sink.begin()
+    refusal = await admitted(visit, call)
+    if refusal is not None:
+        sink.abandon()
+        if call.emitter is not None:
+            await _emit(call.emitter, *sink.take_events(), toast(_BUSY, level="error").emitted())
+        content.append(refusal)
+    else:
+        while pieces := await sink.take():
+            if sink.has_images:
+                pieces = await sink.stored(pieces)
+            _sort(pieces, content, reasoning)
+            if call.emitter is not None:
+                await _emit(call.emitter, *sink.take_events())
+        visit.chat = None
+    return _completion(call, content, reasoning, completion_id, created_s, refusal is not None)
+
+
+def said(writer: ChunkWriter, text: str, reason: FinishReason = FinishReason.STOP) -> list[str]:
+    """Return the lines that say one thing and end."""
+    return [writer.delta(PieceKind.CONTENT, text), writer.finish(reason)]
+
+
+async def settle(call: Call) -> None:
+    """Stop the status line of an answer that nobody takes the lines of any more."""
+    event = call.sink.unsettled
+    if event is not None:
+        await _emit(call.emitter, event)
+
+
+# --- the end of an answer ----------------------------------------------------------------------
+
+_BUSY: Final = "Your request was not started; the answer says why."
+
+
+def _refused(call: Call, writer: ChunkWriter, pieces: list[Piece], refusal: str) -> list[str]:
+    lines = writer.lines(pieces)
+    if call.emitter is not None:
+        lines.append(toast(_BUSY, level="error").line)
+    return [*lines, *said(writer, refusal)]
+
+
+def _last_lines(call: Call, writer: ChunkWriter) -> list[str]:
+    """What closes the stream: the one terminal outcome in the door's words."""
+    match call.sink.ending:
+        case Completed(usage=usage, incomplete_reason=reason) as ending:
+            lines = [writer.finish(finish_reason(reason, has_calls=ending.has_calls))]
+            if usage is not None:
+                told = writer.usage(usage, rounds=ending.rounds, tool_calls=ending.tool_calls)
+                lines.append(told)
+            return lines
+        case Failed() as failed:
+            return said(writer, failure_text(call, failed), _cut_reason(failed))
+        case ending:
+            return said(writer, unfinished_text(call, ending), FinishReason.LENGTH)
+
+
+def failure_text(call: Call, failed: Failed) -> str:
+    """Word a failure, and log its facts under the same id; what was shown stays."""
+    kind = type(failed.error).__name__
+    status = getattr(getattr(failed.error, "facts", None), "status", None)
+    level = logging.WARNING if is_weather(failed.error) else logging.ERROR
+    _log.log(level, "request failed: %s (status %s), error id %s", kind, status, failed.error_id)
+    if failed.shown:
+        return cut_notice(failed.error, error_id=failed.error_id)
+    return call.failure(failed.error, failed.error_id)
+
+
+def unfinished_text(call: Call, ending: Ending | None) -> str:
+    """The tree went away while somebody was still reading: a cut answer says that it is."""
+    error_id = call.request.request_id
+    if isinstance(ending, Cancelled):
+        return _RULE + call.failure(Condition.STOPPED, "")
+    _log.error("a chat ended without an outcome, error id %s", error_id)
+    return _RULE + call.failure(Condition.INTERNAL, error_id)
+
+
+def _cut_reason(failed: Failed) -> FinishReason:
+    # To a program, a cut answer is one that is not whole.
+    return FinishReason.LENGTH if failed.shown else FinishReason.STOP
+
+
+def _sort(pieces: list[Piece], content: list[str], reasoning: list[str]) -> None:
+    for kind, text in pieces:
+        if kind is PieceKind.CONTENT:
+            content.append(text)
+        elif kind is PieceKind.REASONING:
+            reasoning.append(text)
+
+
+def _completion(
+    call: Call,
+    content: list[str],
+    reasoning: list[str],
+    completion_id: str,
+    created_s: int,
+    is_refused: bool,
+) -> Whole:
+    usage: dict[str, JsonValue] | None = None
+    calls: list[JsonValue] = []
+    reason = FinishReason.STOP
+    match call.sink.ending:
+        case Completed() as ending:
+            reason = finish_reason(ending.incomplete_reason, has_calls=ending.has_calls)
+            calls = list(call_dicts(call.sink.calls, call.shown_name))
+            if ending.usage is not None:
+                usage = usage_dict(
+                    ending.usage, rounds=ending.rounds, tool_calls=ending.tool_calls
+                )
+        case Failed() as failed:
+            content.append(failure_text(call, failed))
+            reason = _cut_reason(failed)
+        case unfinished:
+            if not is_refused:
+                content.append(unfinished_text(call, unfinished))
+                reason = FinishReason.LENGTH
+    return completion_dict(
+        model=call.about.requested_model,
+        completion_id=completion_id,
+        created_s=created_s,
+        content="".join(content),
+        reason=reason,
+        reasoning="".join(reasoning),
+        usage=usage,
+        tool_calls=calls,
+    )
+
+
+async def _emit(emitter: EventEmitter | None, *events: dict[str, JsonValue]) -> None:
+    """Send side events where no stream carries them; a client that has gone ends nothing."""
+    if emitter is None:
+        return
+    for event in events:
+        try:
+            await emitter(event)
+        except Exception as error:  # noqa: BLE001 - a door: SPEC 27
+            _log.debug("a side event found no reader: %s", type(error).__name__)
+            return
+
+

@@ -1,0 +1,439 @@
+"""Everything that is settled before a chat is admitted: who asks, for what, with which tools.
+
+Types are checked here, once (SPEC 26). What cannot be answered becomes a `Refusal` with the words
+for it; what is only worth a note becomes one of the call's `notes`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from actors.kernel.entropy import Entropy
+from actors.ports import ToolBox
+from actors.values import ChatRequest, Model, Noticed, ToolEnded
+from bridge.app import NO_SERVERS, App
+from bridge.config.setting_groups import ToolMode
+from bridge.config.settings import Settings
+from bridge.owui.error_kinds import Condition
+from bridge.owui.error_text import (
+    explain_valves,
+    failure_markdown,
+    model_restricted_markdown,
+    tool_rounds_markdown,
+)
+from bridge.owui.error_values import ErrorContext
+from bridge.owui.event_sink import OwuiSink, SlowReaderLog
+from bridge.owui.image_store import ImageStore
+from bridge.owui.listing import (
+    SETUP_ID,
+    CatalogUnknown,
+    KnownModels,
+    Listing,
+    restrictions,
+    unusable,
+)
+from bridge.owui.show_looks import Looks
+from bridge.owui.snapshots import Snapshot
+from bridge.owui.tools.cards import tool_card
+from bridge.owui.tools.kit import Handed, ToolKit, tool_kit
+from bridge.transforms.catalog_filters import BY_ID, BY_PRICE, BY_TOOLS, calls_tools
+from bridge.transforms.model_ids import FoundModel
+from bridge.transforms.policy import Caller, caller_of
+from bridge.transforms.reasoning_status import ThinkingMode
+from bridge.transforms.request_body import ReadBody, RequestInvalid, read_body
+from bridge.transforms.request_policies import with_tools
+from bridge.transforms.side_event import SideEvent, toast
+from bridge.transforms.tasks import task_request
+
+EventEmitter = Callable[[Mapping[str, Any]], Awaitable[Any]]
+
+_NOTHING: Final[Mapping[str, object]] = {}
+_LEGACY: Final = "legacy"
+_DEFAULT: Final = "default"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Given:
+    """What Open WebUI hands over with one call, as it came."""
+
+    body: Mapping[str, object] = field(repr=False)
+    user: Mapping[str, object] = field(repr=False)
+    metadata: Mapping[str, object] = field(repr=False)
+    request: object = field(default=None, repr=False)
+    tools: object = field(default=None, repr=False)
+    event_emitter: EventEmitter | None = field(default=None, repr=False)
+    event_call: EventEmitter | None = field(default=None, repr=False)
+    task: object = None
+
+    @property
+    def asked_model(self) -> str:
+        """The model as the caller spelt it."""
+        return str(self.body.get("model") or "")
+
+    @property
+    def is_streaming(self) -> bool:
+        """Whether the caller wants the answer as it comes."""
+        return bool(self.body.get("stream")) and not self.task
+
+    @property
+    def is_in_browser(self) -> bool:
+        """Whether somebody looks at the answer in Open WebUI, in a chat of theirs."""
+        said = self.metadata
+        return not self.task and bool(
+            said.get("session_id") and said.get("chat_id") and said.get("message_id")
+        )
+
+
+def given(  # noqa: PLR0913 - Open WebUI hands these over one by one
+    body: object,
+    user: object,
+    metadata: object,
+    *,
+    request: object = None,
+    tools: object = None,
+    event_emitter: object = None,
+    event_call: object = None,
+    task: object = None,
+) -> Given:
+    """Take what Open WebUI hands over; what has not the right type counts as not there."""
+    return Given(
+        body=_mapping(body),
+        user=_mapping(user),
+        metadata=_mapping(metadata),
+        request=request,
+        tools=tools,
+        event_emitter=event_emitter if callable(event_emitter) else None,
+        event_call=event_call if callable(event_call) else None,
+        task=task,
+    )
+
+
+class Refusal(Exception):
+    """A request that ends at the door, with the Markdown for it."""
+
+    def __init__(self, markdown: str) -> None:
+        self.markdown = markdown
+        super().__init__()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One request on its way through the door.
+
+    Attributes:
+        snapshot: the valves of this call.
+        request: what is asked of the provider.
+        caller: who asks.
+        sink: where the answer is shown.
+        about: what an error text may tell of it.
+        kit: its tools, if there are any.
+        box: runs them; None: whoever asked does.
+        notes: what the reader should hear at once.
+        emitter: the way to the browser for what no stream can carry.
+    """
+
+    snapshot: Snapshot
+    request: ChatRequest
+    caller: Caller
+    sink: OwuiSink
+    about: ErrorContext
+    kit: ToolKit | None = None
+    box: ToolBox | None = None
+    notes: tuple[SideEvent, ...] = ()
+    emitter: EventEmitter | None = None
+
+    @property
+    def settings(self) -> Settings:
+        """All settings of this call."""
+        return self.snapshot.settings
+
+    @property
+    def servers(self) -> Mapping[str, str]:
+        """The servers that its tools run on."""
+        return NO_SERVERS if self.kit is None else self.kit.servers
+
+    def shown_name(self, name: str) -> str:
+        """Return what Open WebUI calls a tool."""
+        return name if self.kit is None else self.kit.shown_name(name)
+
+    def failure(self, error: BaseException | Condition, error_id: str, **facts: Any) -> str:
+        """Word a failure for the reader."""
+        return failure_markdown(
+            error,
+            templates=self.settings.templates,
+            error_id=error_id,
+            about=replace(self.about, at=datetime.now(UTC)),
+            **facts,
+        )
+
+
+class Reception:
+    """Prepares the calls of one door.
+
+    Args:
+        function_id: the id under which Open WebUI runs this pipe.
+        listing: the models.
+        entropy: for jitter and ids.
+    """
+
+    def __init__(self, function_id: str, listing: Listing, entropy: Entropy) -> None:
+        self._function_id = function_id
+        self._listing = listing
+        self._entropy = entropy
+        self._slow_log = SlowReaderLog()
+
+    async def call(self, app: App, given: Given, snapshot: Snapshot, error_id: str) -> Call:
+        """Prepare a chat.
+
+        Raises:
+            Refusal: it cannot be answered.
+        """
+        settings = snapshot.settings
+        self._check(given, snapshot, error_id)
+        known = await self._known(app, given, settings, error_id)
+        caller = caller_of(given.user, given.metadata)
+        about = _about(given, caller, settings)
+        try:
+            read = read_body(
+                given.body,
+                request_id=error_id,
+                function_id=self._function_id,
+                model_ids=known.ids,
+                models=known.rows,
+                policy=snapshot.policy,
+                caller=caller,
+            )
+        except RequestInvalid as invalid:
+            raise _refused(invalid, settings, error_id, about) from None
+        request, model = read.request, read.model
+        about = replace(about, api_model_id=request.model, model=model)
+        _check_allowed(FoundModel(id=request.model, model=model), known, error_id, about)
+        kit = await _kit(given, settings, model, self._entropy)
+        if kit is not None or _speaks_of_tools(given.body):
+            request = with_tools(request, () if kit is None else kit.tools, snapshot.policy)
+        is_run_here = kit is not None and settings.tools.mode is ToolMode.PIPELINE
+        return Call(
+            snapshot=snapshot,
+            request=request,
+            caller=caller,
+            sink=self._sink(given, caller, settings, kit, about, error_id),
+            about=about,
+            kit=kit,
+            box=kit.box if kit is not None and is_run_here else None,
+            notes=_notes(read, settings, kit) if given.is_in_browser else (),
+            emitter=given.event_emitter if given.is_in_browser else None,
+        )
+
+    async def task(self, app: App, given: Given, snapshot: Snapshot, error_id: str) -> Call:
+        """Prepare a job beside a chat (SPEC 145, 146).
+
+        Raises:
+            Refusal: it cannot be answered.
+        """
+        settings = snapshot.settings
+        known = await self._known(app, given, settings, error_id)
+        caller = caller_of(given.user, given.metadata)
+        about = _about(given, caller, settings)
+        try:
+            request = task_request(
+                given.body,
+                request_id=error_id,
+                function_id=self._function_id,
+                model_ids=known.ids,
+                models=known.rows,
+                policy=snapshot.policy,
+                caller=caller,
+            )
+        except RequestInvalid as invalid:
+            raise _refused(invalid, settings, error_id, about) from None
+        sink = self._sink(given, caller, settings, None, about, error_id)
+        return Call(snapshot=snapshot, request=request, caller=caller, sink=sink, about=about)
+
+    def _check(self, given: Given, snapshot: Snapshot, error_id: str) -> None:
+        settings = snapshot.settings
+        if (condition := unusable(settings)) is not None:
+            raise _refused(condition, settings, error_id, ErrorContext())
+        asked = given.asked_model.removeprefix(f"{self._function_id}.")
+        if snapshot.problems and asked == SETUP_ID:
+            raise Refusal(explain_valves(snapshot.problems).markdown())
+
+    async def _known(
+        self, app: App, given: Given, settings: Settings, error_id: str
+    ) -> KnownModels:
+        try:
+            return await self._listing.known(app, settings)
+        except CatalogUnknown as unknown:
+            about = ErrorContext(requested_model=given.asked_model, endpoint=settings.endpoint)
+            raise _refused(
+                Condition.STARTUP, settings, error_id, about, reason=unknown.about
+            ) from None
+
+    def _sink(
+        self,
+        given: Given,
+        caller: Caller,
+        settings: Settings,
+        kit: ToolKit | None,
+        about: ErrorContext,
+        error_id: str,
+    ) -> OwuiSink:
+        looks = Looks(
+            has_events=given.is_in_browser,
+            is_streaming=given.is_streaming,
+            thinking=_THINKING[settings.show.thinking.value],
+            has_final_usage=settings.show.shows_usage,
+            entropy=self._entropy,
+        )
+        if kit is not None:
+            looks = _with_tools(looks, kit, settings, about, error_id)
+        store = None
+        if given.request is not None and not given.task:
+            store = ImageStore(
+                given.request,
+                caller.user_id,
+                chat_id=caller.chat_id,
+                message_id=caller.message_id,
+            )
+        return OwuiSink(
+            bytes_max=settings.handover_bytes_max,
+            pieces_max=settings.handover_lines_max,
+            warn_pieces=settings.backlog_warn_size,
+            slow_after_s=settings.slow_reader_after_s,
+            slow_log=self._slow_log,
+            looks=looks,
+            store_image=store,
+        )
+
+
+# Looked up by the valve's own word: the enum of the settings and that of the looks are two.
+_THINKING: Final = {mode.value: mode for mode in ThinkingMode}
+
+
+def _with_tools(
+    looks: Looks, kit: ToolKit, settings: Settings, about: ErrorContext, error_id: str
+) -> Looks:
+    def card(ended: ToolEnded) -> str:
+        return tool_card(ended.call, ended.result, shown_name=kit.shown_name(ended.call.name))
+
+    def rounds_text(notice: Noticed) -> str:
+        rounds_max = round(notice.amount or settings.tools.rounds_max)
+        return tool_rounds_markdown(
+            rounds_max,
+            templates=settings.templates,
+            error_id=error_id,
+            about=replace(about, at=datetime.now(UTC)),
+        )
+
+    return replace(looks, shown_name=kit.shown_name, card=card, rounds_text=rounds_text)
+
+
+async def _kit(
+    given: Given, settings: Settings, model: Model | None, entropy: Entropy
+) -> ToolKit | None:
+    """Gather the tools, where there are any; for most requests there are none."""
+    said, body = given.metadata, given.body
+    if not (
+        given.tools
+        or body.get("tools")
+        or body.get("extra_tools")
+        or said.get("tools")
+        or said.get("tool_servers")
+    ) or _is_done_by_open_webui(given):
+        return None
+    kit = await tool_kit(
+        Handed(
+            tools=given.tools,
+            metadata=said,
+            body=body,
+            event_call=given.event_call,
+            event_emitter=given.event_emitter,
+        ),
+        model_takes_tools=model is None or calls_tools(model),
+        is_pass_through=settings.tools.mode is ToolMode.OPEN_WEBUI,
+        is_strict=settings.tools.is_strict,
+        entropy=entropy,
+    )
+    return kit if kit.tools or kit.warnings else None
+
+
+def _is_done_by_open_webui(given: Given) -> bool:
+    """Whether Open WebUI has had the tools run already, and put what they gave into the message.
+
+    Without native calling it asks the model for calls as a task of its own. To tell the model of
+    the tools once more would let it run them twice. (0.12 calls that `legacy`, and takes
+    `default` for native; then there are tools in the body.)
+    """
+    calling = _mapping(given.metadata.get("params")).get("function_calling")
+    return calling == _LEGACY or (calling == _DEFAULT and not given.body.get("tools"))
+
+
+def _speaks_of_tools(body: Mapping[str, object]) -> bool:
+    return "tool_choice" in body or "parallel_tool_calls" in body or "function_call" in body
+
+
+def _check_allowed(
+    found: FoundModel, known: KnownModels, error_id: str, about: ErrorContext
+) -> None:
+    reasons = restrictions(found, known)
+    if not reasons:
+        return
+    catalog, templates = known.settings.catalog, known.settings.templates
+    said = " ".join(reasons)
+    raise Refusal(
+        model_restricted_markdown(
+            reasons,
+            templates=templates,
+            error_id=error_id,
+            about=replace(about, at=datetime.now(UTC)),
+            model_id_filter=catalog.models_text if BY_ID in said else "",
+            free_model_filter=catalog.free.value if BY_PRICE in said else "",
+            tool_calling_filter=catalog.tool_calling.value if BY_TOOLS in said else "",
+        )
+    )
+
+
+def _refused(
+    failure: Condition | RequestInvalid,
+    settings: Settings,
+    error_id: str,
+    about: ErrorContext,
+    *,
+    reason: str = "",
+) -> Refusal:
+    return Refusal(
+        failure_markdown(
+            failure,
+            templates=settings.templates,
+            error_id=error_id,
+            about=replace(about, at=datetime.now(UTC)),
+            reason=reason,
+        )
+    )
+
+
+def _about(given: Given, caller: Caller, settings: Settings) -> ErrorContext:
+    return ErrorContext(
+        requested_model=given.asked_model,
+        session_id=caller.session_id,
+        user_id=caller.user_id,
+        endpoint=settings.endpoint,
+        deadline_s=settings.request_deadline_s,
+    )
+
+
+def _notes(read: ReadBody, settings: Settings, kit: ToolKit | None) -> tuple[SideEvent, ...]:
+    notes: list[SideEvent] = []
+    if settings.referer_problem is not None:
+        notes.append(toast("HTTP_REFERER_OVERRIDE is no full address; the default one is sent."))
+    for problem in settings.user_valve_problems:
+        notes.append(toast(f"Your setting {problem.valve} is not obeyed: {problem.accepted}"))
+    notes += [toast(warning.sentence()) for warning in (kit.warnings if kit else ())]
+    return tuple(notes)
+
+
+def _mapping(value: object) -> Mapping[str, object]:
+    # `dict` first: to ask for the abstract class costs a multiple.
+    return value if isinstance(value, dict) or isinstance(value, Mapping) else _NOTHING
