@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from enum import IntEnum, auto
 from typing import Final
 
+from actors.ports import ErrorFacts, StreamBroken
 from actors.values import (
     EndStatus,
     EventSkipped,
@@ -48,6 +49,10 @@ from bridge.openrouter.wire_text import REPLACEMENT, is_torn, split_open_half
 THINKING: Final = 0
 """Output index of what the model thinks."""
 
+HELD_BYTES_MAX: Final = 256 * 1024 * 1024
+"""What of a stream may be held until its end, because only then it is whole: thinking, calls,
+and what was told and must not be told again. Counted as it came in, framing and all."""
+
 
 class _Kind(IntEnum):
     """What a run of text is. A number, because it is compared for every chunk."""
@@ -80,7 +85,9 @@ _LENGTH_ERRORS: Final = frozenset(
 class ChatAnswer:
     """Takes chunks in and gives events out. After the terminal event nothing is taken any more."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, held_bytes_max: int = HELD_BYTES_MAX) -> None:
+        self._held_bytes_max = held_bytes_max
+        self._held_bytes = 0
         self.is_over = False
         self._events: list[StreamEvent] = []
         self._run: list[str] = []
@@ -108,12 +115,15 @@ class ChatAnswer:
         if delta is not None:
             if delta.reasoning_details or delta.reasoning or delta.reasoning_content:
                 self._think(delta)
+                self._held_bytes += len(payload)
             if delta.content:
                 self._say(_TEXT, delta.content)
             if delta.tool_calls:
                 self._take_calls(delta.tool_calls)
+                self._held_bytes += len(payload)
             if delta.refusal or delta.annotations or delta.images:
                 self._take_others(delta)
+                self._held_bytes += len(payload)
         if choice.finish_reason or chunk.usage or chunk.error or choice.error:
             self._note_ending(choice, chunk, payload)
         elif choice.native_finish_reason:
@@ -170,7 +180,13 @@ class ChatAnswer:
         self.is_over = True
 
     def take_events(self) -> Sequence[StreamEvent]:
-        """Give out what one read brought."""
+        """Give out what one read brought.
+
+        Raises:
+            StreamBroken: the answer is larger than any real one.
+        """
+        if self._held_bytes > self._held_bytes_max:
+            raise StreamBroken(ErrorFacts(code="answer_too_large"))
         self._flush_run()
         self._flush_skipped()
         events, self._events = self._events, []
@@ -218,7 +234,7 @@ class ChatAnswer:
         self._usage = usage or self._usage
         self._native = choice.native_finish_reason or self._native
         if choice.finish_reason and not (self._is_settled() or self._finish == _ERROR_WORD):
-            self._finish, self._last = choice.finish_reason, payload
+            self._finish, self._last = choice.finish_reason.lower(), payload
         if (chunk.error or choice.error) and not self._is_settled():
             # It says all there is to say, and the rest of the stream may never come.
             self._finish, self._last = _ERROR_WORD, payload
@@ -228,7 +244,7 @@ class ChatAnswer:
 
     def _is_settled(self) -> bool:
         """Whether the answer was cut before; an error after that takes nothing back."""
-        return self._finish.lower() in _CUT_WORDS
+        return self._finish in _CUT_WORDS
 
     def _end(self) -> None:
         """Tell how the answer ended, after all that was still to be told."""
@@ -258,8 +274,8 @@ class ChatAnswer:
         self.is_over = True
 
     def _ending(self) -> tuple[EndStatus, str | None, StreamFailure | None]:
-        reason = _CUT_WORDS.get(self._finish.lower())
-        if self._finish.lower() == _ERROR_WORD:
+        reason = _CUT_WORDS.get(self._finish)
+        if self._finish == _ERROR_WORD:
             failure = failure_of(self._last, native_reason=self._native)
             if not (self._has_output and {failure.code, failure.error_type} & _LENGTH_ERRORS):
                 return EndStatus.ERROR, None, failure

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from actors.ports import ErrorFacts, StreamBroken
 from actors.values import StreamEvent
-from bridge.openrouter.codec_chat_answer import ChatAnswer
+from bridge.openrouter.codec_chat_answer import HELD_BYTES_MAX, ChatAnswer
 from bridge.openrouter.sse_decoder import EVENT_BYTES_MAX, SseDecoder
 from bridge.openrouter.wire_chat import UNDECODABLE, loosened, read_chunk
 from bridge.openrouter.wire_text import read_leniently
@@ -23,9 +23,9 @@ class ChatDecoder:
     knows that it is broken.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, held_bytes_max: int = HELD_BYTES_MAX) -> None:
         self._sse = SseDecoder()
-        self._answer = ChatAnswer()
+        self._answer = ChatAnswer(held_bytes_max=held_bytes_max)
         self._payloads = 0
 
     @property
@@ -37,7 +37,7 @@ class ChatDecoder:
         """Decode one socket read; text that belongs together is joined.
 
         Raises:
-            StreamBroken: one event is larger than any real one.
+            StreamBroken: one event, or the answer, is larger than any real one.
         """
         if self._answer.is_over:
             return ()

@@ -82,9 +82,15 @@ class Head(Struct, gc=False):
 
 
 _SILENCE: Final = Delta()
+_NO_CHOICE: Final = Choice()
 
 read_chunk = msgspec.json.Decoder(Chunk).decode
 _read_head = msgspec.json.Decoder(Head).decode
+
+
+def first_choice(choices: Sequence[Choice] | None) -> Choice:
+    """Return the choice that was asked for, or an empty one."""
+    return choices[0] if choices else _NO_CHOICE
 
 
 def head_of(payload: bytes) -> Head:
@@ -219,11 +225,9 @@ def _function(value: object) -> FunctionPiece | None:
     arguments = value.get("arguments")
     # Some hosts forget to write the arguments as text.
     told = written(arguments) if isinstance(arguments, dict) else arguments
-    return FunctionPiece(name=_word(value, "name"), arguments=told if _is_text(told) else None)
-
-
-def _is_text(value: object) -> bool:
-    return isinstance(value, str)
+    return FunctionPiece(
+        name=_word(value, "name"), arguments=told if isinstance(told, str) else None
+    )
 
 
 def _word(value: Mapping[str, object], name: str) -> str | None:
@@ -262,11 +266,3 @@ def _cost(value: object) -> float | None:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     return value if math.isfinite(value) else None
-
-
-def first_choice(choices: Sequence[Choice] | None) -> Choice:
-    """Return the choice that was asked for, or an empty one."""
-    return choices[0] if choices else _NO_CHOICE
-
-
-_NO_CHOICE: Final = Choice()

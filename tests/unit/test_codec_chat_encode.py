@@ -116,55 +116,6 @@ def test_an_image_keeps_its_detail() -> None:
     ]
 
 
-MARK = {"type": "ephemeral"}
-
-
-@pytest.mark.parametrize(
-    ("block", "sent"),
-    [
-        ({"type": "input_text", "text": "a"}, {"type": "text", "text": "a"}),
-        ({"type": "output_text", "text": "a", "annotations": []}, {"type": "text", "text": "a"}),
-        ({"type": "refusal", "refusal": "no"}, {"type": "text", "text": "no"}),
-        ({"type": "input_text", "text": "a", "cache_control": MARK},
-         {"type": "text", "text": "a", "cache_control": MARK}),
-        ({"type": "input_image", "image_url": "u", "detail": "low"},
-         {"type": "image_url", "image_url": {"url": "u", "detail": "low"}}),
-        ({"type": "input_image", "image_url": "u", "detail": None},
-         {"type": "image_url", "image_url": {"url": "u"}}),
-        ({"type": "input_file", "filename": "f", "file_data": "d"},
-         {"type": "file", "file": {"filename": "f", "file_data": "d"}}),
-        ({"type": "input_file", "file_url": "u"}, {"type": "file", "file": {"file_data": "u"}}),
-        ({"type": "input_file", "file_id": "i"}, {"type": "file", "file": {"file_id": "i"}}),
-        ({"type": "input_video", "video_url": "u"},
-         {"type": "video_url", "video_url": {"url": "u"}}),
-    ],
-)  # fmt: skip
-def test_a_block_of_responses_is_worded_for_chat(block: object, sent: object) -> None:
-    assert content_of(OpaquePart(json=json.dumps(block))) == [sent]
-
-
-@pytest.mark.parametrize(
-    "block",
-    [
-        '{"type": "text",  "text": "a"}',
-        '{"type": "input_audio", "input_audio": {"data": "AA", "format": "mp3"}}',
-        '{"type": "file",  "file": {"file_data": "d"}}',
-        '{"type": "video_url", "video_url": {"url": "u"}}',
-        '{"type": "input_video", "video_url": {"url": "u"}}',
-        '{"type": "input_image", "file_id": "i"}',
-        '{"type":"x",  "big":123456789012345678901234567890}',
-        '{"type": 5}',
-    ],
-)
-def test_a_block_that_chat_or_nobody_knows_passes_byte_for_byte(block: str) -> None:
-    asked = request(Turn(role=Role.USER, parts=(OpaquePart(json=block),)))
-    assert block.encode() in ChatCodec().encode(asked, ENDPOINT).body
-
-
-def test_a_block_that_would_break_the_body_is_left_out() -> None:
-    assert content_of(TextPart(text="a"), OpaquePart(json='{"type":')) == [text("a")]
-
-
 def test_an_answer_is_one_message() -> None:
     items = (
         said(Role.USER, "hi"),
@@ -310,62 +261,6 @@ def test_instructions_make_a_system_message_where_there_is_none() -> None:
         {"role": "system", "content": [text("i")]},
         {"role": "user", "content": [text("u")]},
     ]
-
-
-def test_a_function_is_nested_with_its_schema_byte_for_byte() -> None:
-    schema = '{"type": "object",  "properties": {}}'
-    tools = (
-        Tool(name="f", description="d", parameters_json=schema, strict=True),
-        Tool(name="g", description="", parameters_json="oops"),
-    )
-    asked = request(tools=tools)
-    assert written(asked)["tools"] == [
-        {
-            "type": "function",
-            "function": {
-                "name": "f",
-                "parameters": {"type": "object", "properties": {}},
-                "description": "d",
-                "strict": True,
-            },
-        },
-        {
-            "type": "function",
-            "function": {"name": "g", "parameters": {"type": "object", "properties": {}}},
-        },
-    ]
-    assert schema.encode() in ChatCodec().encode(asked, ENDPOINT).body
-
-
-@pytest.mark.parametrize(
-    ("tool", "sent"),
-    [
-        ({"type": "openrouter:web_search", "parameters": {"a": 1}}, None),
-        ({"type": "function", "function": {"name": "f"}}, None),
-        ({"type": "function", "name": "f", "strict": None, "cache_control": MARK},
-         {"type": "function", "function": {"name": "f"}, "cache_control": MARK}),
-    ],
-)  # fmt: skip
-def test_a_tool_of_the_provider_passes_and_a_flat_function_is_nested(
-    tool: object, sent: object
-) -> None:
-    assert written(request(tools=(OpaqueTool(json=json.dumps(tool)),)))["tools"] == [sent or tool]
-
-
-def test_a_tool_that_is_none_is_left_out() -> None:
-    assert "tools" not in written(request(tools=(OpaqueTool(json="[]"), OpaqueTool(json="{"))))
-
-
-def test_a_choice_among_tools_goes_only_with_tools() -> None:
-    given: dict[str, object] = {
-        "tool_choice": {"type": "function", "name": "f"},
-        "parallel_tool_calls": True,
-    }
-    tools = (Tool(name="f", description="", parameters_json="{}"),)
-    assert set(written(request(**given))) == {"model", "messages", "stream"}
-    sent = written(request(tools=tools, **given))
-    assert sent["tool_choice"] == {"type": "function", "function": {"name": "f"}}
-    assert sent["parallel_tool_calls"] is True
 
 
 def test_a_longer_history_begins_with_the_same_bytes() -> None:

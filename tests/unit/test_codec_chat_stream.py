@@ -14,7 +14,17 @@ from actors.values import (
     TextAdvanced,
 )
 from bridge.openrouter.codec_chat_stream import ChatBodyDecoder, ChatDecoder
-from tests.unit.chat_script import DONE, chunk, decoded, finished, only, sse, text_delta, thought
+from tests.unit.chat_script import (
+    DONE,
+    call_piece,
+    chunk,
+    decoded,
+    finished,
+    only,
+    sse,
+    text_delta,
+    thought,
+)
 
 
 def text(said: str) -> TextAdvanced:
@@ -168,3 +178,20 @@ def test_a_body_that_grows_beyond_all_reason_is_given_up() -> None:
     decoder.feed(b"1234567890")
     with pytest.raises(StreamBroken):
         decoder.feed(b"1")
+
+
+@pytest.mark.parametrize(
+    "held",
+    [
+        thought("t"),
+        call_piece(arguments="x"),
+        chunk(images=[{"image_url": {"url": "u"}}]),
+    ],
+)
+def test_an_answer_that_grows_beyond_all_reason_is_given_up(held: object) -> None:
+    one = sse(held)
+    decoder = ChatDecoder(held_bytes_max=10 * len(one))
+    decoder.feed(sse(*[text_delta("a")] * 100))
+    decoder.feed(one * 10)
+    with pytest.raises(StreamBroken):
+        decoder.feed(one)
