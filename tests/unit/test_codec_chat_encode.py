@@ -186,6 +186,14 @@ def test_calls_are_never_left_behind_by_a_text_of_another_phase() -> None:
     )
     assert isinstance(sent, list)
     assert [message["role"] for message in sent] == ["assistant", "tool"]
+    assert sent[0]["phase"] == "commentary"
+
+
+@pytest.mark.parametrize("following", [(), (ToolOutput(call_id="c1", output="o"),)])
+def test_thinking_after_a_call_belongs_to_the_same_answer(following: tuple[Item, ...]) -> None:
+    sent = messages(call(), details("t"), *following)
+    assert isinstance(sent, list)
+    assert sent[0]["reasoning_details"] == [{"type": "reasoning.text", "text": "t"}]
 
 
 @pytest.mark.parametrize("following", [(), (said(Role.USER, "hi"),)])

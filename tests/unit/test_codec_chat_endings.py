@@ -64,6 +64,10 @@ def test_the_end_tells_who_answered_and_the_upstream_s_own_word() -> None:
     assert (end.response_id, end.model, end.native_reason) == ("gen-1", "maker/model", "end_turn")
 
 
+def test_the_upstream_s_word_may_come_on_its_own() -> None:
+    assert the_end(decoded(sse(chunk(native="STOP"), finished()), DONE)).native_reason == "STOP"
+
+
 @pytest.mark.parametrize(
     "last",
     [
