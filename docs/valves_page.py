@@ -8,6 +8,7 @@ from types import MappingProxyType
 
 from bridge.config.user_valves import UserValves
 from bridge.config.valves import Valves
+from bridge.owui.error_values import PLACEHOLDERS
 
 # Defaults that come out of the environment of the server.
 FROM_ENVIRONMENT = MappingProxyType(
@@ -34,6 +35,73 @@ the admin's; the column of defaults is what the form begins with when a user mak
 
 | Valve | Accepted | Default | What it does |
 |---|---|---|---|"""
+
+TEXTS_HEAD = """
+## Texts for failed requests
+
+The valves that end in `_TEMPLATE` hold Markdown with placeholders. A line with a placeholder that
+has no value is left out. `{{#if name}} ... {{/if}}` keeps what is inside only where there is such a
+value; blocks may stand inside a line, around several lines, and inside of each other. A text whose
+blocks do not fit together is not shown: people then read what happened and the error id, and the
+log names the valve. What comes from outside is shortened and means nothing as Markdown or HTML.
+
+| Placeholder | What stands there |
+|---|---|"""
+PLACEHOLDER_TEXTS = MappingProxyType(
+    {
+        "error_id": "16 hex digits that stand in the server's log as well",
+        "timestamp": "when it failed, in UTC",
+        "session_id": "Open WebUI's session",
+        "user_id": "Open WebUI's id of the person who asked",
+        "support_email": "the valve SUPPORT_EMAIL",
+        "support_url": "the valve SUPPORT_URL",
+        "heading": "what happened, in a sentence for exactly this failure",
+        "advice": "what to do about it",
+        "detail": "the provider's name and message",
+        "sanitized_detail": "the same",
+        "reason": "the cause in a few words: of the status, or of this function",
+        "retry_after_seconds": "when a try makes sense again",
+        "requested_model": "the model as it was asked for",
+        "api_model_id": "the model as it was sent to OpenRouter",
+        "normalized_model_id": "the same in small letters, with dots and without a date",
+        "model_identifier": "the best of these that is known",
+        "endpoint": "the address that was asked",
+        "error_type": "the kind of error, in OpenRouter's word or in ours",
+        "provider": "who ran the model",
+        "raw_body": "the whole answer, shortened; best inside a code block",
+        "status_code": "the HTTP status",
+        "openrouter_code": "the status, or OpenRouter's word for the error",
+        "openrouter_message": "OpenRouter's own sentence",
+        "upstream_type": "the provider's word for the error",
+        "upstream_message": "the provider's own sentence",
+        "request_id": "the id of the request at OpenRouter",
+        "request_id_reference": "a sentence with that id",
+        "moderation_reasons": "why the request was flagged",
+        "flagged_excerpt": "what was flagged",
+        "context_limit_tokens": "what the model takes",
+        "max_output_tokens": "what the model gives",
+        "include_model_limits": "set when the conversation is longer than the model takes",
+        "metadata_json": "what OpenRouter added to the error; best inside a code block",
+        "provider_raw_json": "the provider's own error; best inside a code block",
+        "native_finish_reason": "the model's own word for why it ended",
+        "error_chunk_id": "the id of the event that told the error inside a stream",
+        "error_chunk_created": "its time, in seconds since 1970",
+        "streaming_provider": "the provider it names",
+        "streaming_model": "the model it names",
+        "rate_limit_type": "whose limit was reached",
+        "required_cost": "what the request needs, in dollars",
+        "account_balance": "what there is, in dollars",
+        "diagnostics": "status, code, type, provider and request id as a list",
+        "timeout_seconds": "how long this server waited",
+        "restriction_reasons": "why a model is not on offer",
+        "model_id_filter": "the valve MODEL_ID, if it keeps the model out",
+        "free_model_filter": "the valve FREE_MODEL_FILTER, if it keeps the model out",
+        "tool_calling_filter": "the valve TOOL_CALLING_FILTER, if it keeps the model out",
+        "max_function_call_loops": "the valve MAX_FUNCTION_CALL_LOOPS",
+        "required_endpoint": "the interface that an attachment needs",
+        "enforced_endpoint": "the interface that the valves ask for",
+    }
+)
 
 
 def accepted(schema: Mapping[str, object]) -> str:
@@ -67,6 +135,9 @@ def page() -> str:
         lines.append(head)
         properties = form.model_json_schema()["properties"]
         lines.extend(row(name, schema) for name, schema in properties.items())
+    assert set(PLACEHOLDER_TEXTS) == set(PLACEHOLDERS), "every placeholder is explained"
+    lines.append(TEXTS_HEAD)
+    lines.extend(f"| `{{{name}}}` | {text} |" for name, text in PLACEHOLDER_TEXTS.items())
     return "\n".join(lines)
 
 

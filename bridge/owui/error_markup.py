@@ -19,7 +19,7 @@ _LINKS: Final = re.compile(r"!(?=\[)|\](?=[(:\[])")
 
 def masked(text: str) -> str:
     """Return the text without keys."""
-    return _KEYS.sub(lambda found: f"{found[0][:2].lower()}-…", text)
+    return _KEYS.sub(lambda found: "sk-…" if found[0][:2].lower() == "sk" else "Bearer …", text)
 
 
 def shortened(text: str, chars_max: int) -> str:

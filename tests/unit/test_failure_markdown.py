@@ -209,7 +209,12 @@ EVIL = "<think>![x](https://e.example/p.png)`**\n# head\n[0123456789ABCDEFGHJK]:
 @pytest.mark.parametrize("name", PLACEHOLDERS)
 def test_nothing_that_comes_from_outside_means_anything(name: str) -> None:
     raw = json.dumps({"type": EVIL, "message": EVIL, "code": EVIL})
-    metadata = {"raw": raw, "reasons": [EVIL], "flagged_input": EVIL, "limit_source": EVIL}
+    metadata: dict[str, object] = {
+        "raw": raw,
+        "reasons": [EVIL],
+        "flagged_input": EVIL,
+        "limit_source": EVIL,
+    }
     metadata |= {"provider_name": EVIL, "error_type": EVIL, "headers": {"X-RateLimit-Scope": EVIL}}
     body = json.dumps({"id": EVIL, "error": {"code": EVIL, "message": EVIL, "metadata": metadata}})
     errors: list[BaseException] = [

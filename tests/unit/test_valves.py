@@ -109,7 +109,7 @@ def test_a_text_has_its_default(name: str, default: str) -> None:
 
 
 def test_the_form_has_these_valves_and_no_others() -> None:
-    known = [row[0] for row in (*NUMBERS, *CHOICES, *SWITCHES, *TEXTS)]
+    known = [str(row[0]) for row in (*NUMBERS, *CHOICES, *SWITCHES, *TEXTS)]
     known += ["API_KEY", *TEMPLATES]
     assert sorted(known) == sorted(Valves.model_fields)
 
