@@ -45,6 +45,7 @@ __all__ = [
     "template_problems",
     "tool_rounds_markdown",
     "valves_name",
+    "valves_warning",
 ]
 
 DETAIL_CHARS_MAX: Final = 400
@@ -145,6 +146,14 @@ def explain_valves(problems: Sequence[ValveProblem]) -> Explanation:
         advice="An administrator has to change these valves of this function:\n\n"
         + "\n".join(items),
     )
+
+
+def valves_warning(problems: Sequence[ValveProblem]) -> str:
+    """Return one line about settings that are not obeyed, for a toast (SPEC 11, 28)."""
+    told = (
+        f"{problem.valve}{_joined(problem.value)} takes {problem.accepted}" for problem in problems
+    )
+    return f"Not obeyed, so the default or the admin's value rules: {'; '.join(told)}."
 
 
 def failure_markdown(

@@ -21,6 +21,7 @@ from bridge.owui.error_text import (
     explain,
     explain_condition,
     setup_name,
+    valves_warning,
 )
 from bridge.transforms.request_body import RequestFault, RequestInvalid
 
@@ -153,3 +154,14 @@ def test_a_cut_answer_ends_with_a_notice_that_stands_apart() -> None:
     assert "cut off" in notice
     assert ERROR_ID in notice
     assert "<" not in notice
+
+
+def test_settings_that_are_not_obeyed_are_told_in_one_line() -> None:
+    problems = (
+        ValveProblem(valve="HTTP_REFERER_OVERRIDE", value="my.site", accepted="a full address"),
+        ValveProblem(valve="API_KEY", value="", accepted="text"),
+    )
+    assert valves_warning(problems) == (
+        "Not obeyed, so the default or the admin's value rules: "
+        "HTTP_REFERER_OVERRIDE (my.site) takes a full address; API_KEY takes text."
+    )
