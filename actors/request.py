@@ -235,7 +235,7 @@ class RequestActor(LoopActor[RequestMessage]):
             case RoundOver(outputs=outputs):
                 self._on_round_over(outputs)
             case DeadlineDue():
-                self._fail(ProviderTimedOut(ErrorFacts(code="request-deadline")))
+                self._fail(ProviderTimedOut(ErrorFacts(code="deadline")))
             case _:
                 assert_never(message)
 

@@ -15,12 +15,8 @@ class Timer(Protocol):
         """Call it off; harmless after it has run."""
 
 
-class Clock(Protocol):
-    """Monotonic time, wall time and timers.
-
-    Every timer, deadline and backoff of the runtime goes through here, so that a test
-    (`ManualClock`) or a simulation (`SimLoop`) owns time completely.
-    """
+class Watch(Protocol):
+    """What tells the time and starts nothing."""
 
     def now_s(self) -> float:
         """Monotonic seconds; only differences mean anything."""
@@ -28,8 +24,23 @@ class Clock(Protocol):
     def wall_s(self) -> float:
         """Seconds since 1970, UTC; may jump."""
 
+
+class Clock(Watch, Protocol):
+    """Monotonic time, wall time and timers.
+
+    Every timer, deadline and backoff of the runtime goes through here, so that a test
+    (`ManualClock`) or a simulation (`SimLoop`) owns time completely.
+    """
+
     def call_at(self, when_s: float, callback: Callable[[], object]) -> Timer:
         """Run `callback` on the loop's thread once `now_s()` has reached `when_s`."""
+
+
+class SystemWatch:
+    """The time of the machine, for what lives outside a loop."""
+
+    now_s = staticmethod(time.monotonic)
+    wall_s = staticmethod(time.time)
 
 
 class LoopClock:

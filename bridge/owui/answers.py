@@ -207,9 +207,7 @@ def _completion(
             reason = finish_reason(ending.incomplete_reason, has_calls=ending.has_calls)
             calls = list(call_dicts(call.sink.calls, call.shown_name))
             if ending.usage is not None:
-                usage = usage_dict(
-                    ending.usage, rounds=ending.rounds, tool_calls=ending.tool_calls
-                )
+                usage = usage_dict(ending.usage, rounds=ending.rounds, tool_calls=ending.tool_calls)
         case Failed() as failed:
             content.append(failure_text(call, failed))
             reason = _cut_reason(failed)
@@ -239,5 +237,3 @@ async def _emit(emitter: EventEmitter | None, *events: dict[str, JsonValue]) -> 
         except Exception as error:  # noqa: BLE001 - a door: SPEC 27
             _log.debug("a side event found no reader: %s", type(error).__name__)
             return
-
-

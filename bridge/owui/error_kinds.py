@@ -40,6 +40,7 @@ class Condition(Enum):
 
     SERVER_BUSY = "server_busy"
     BREAKER_OPEN = "breaker_open"
+    MODEL_HELD = "model_held"
     STARTUP = "startup"
     MODEL_UNKNOWN = "model_unknown"
     KEY_MISSING = "key_missing"
@@ -102,6 +103,7 @@ KIND_BY_CONDITION: Final[Mapping[Condition, TemplateKind]] = MappingProxyType(
     {
         Condition.SERVER_BUSY: TemplateKind.SERVICE_ERROR,
         Condition.BREAKER_OPEN: TemplateKind.SERVICE_ERROR,
+        Condition.MODEL_HELD: TemplateKind.SERVICE_ERROR,
         Condition.STARTUP: TemplateKind.SERVICE_ERROR,
         Condition.STOPPED: TemplateKind.SERVICE_ERROR,
         Condition.MODEL_UNKNOWN: TemplateKind.MODEL_RESTRICTED,

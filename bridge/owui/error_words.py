@@ -36,6 +36,10 @@ CONDITIONS: Final = {
         "After several failures your requests are temporarily disabled.",
         "Please try again {when}; one request is then let through as a test.",
     ),
+    Condition.MODEL_HELD: (
+        "This model has failed for many requests in a row and is paused.",
+        "Please try again {when}, or pick another model.",
+    ),
     Condition.STARTUP: (
         "Service unavailable due to startup issues.",
         "The model list could not be loaded yet. It is tried again with your next message.",

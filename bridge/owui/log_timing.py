@@ -16,7 +16,7 @@ from typing import Final
 
 import msgspec
 
-from actors.kernel.clock import Clock
+from actors.kernel.clock import Watch
 from bridge.config.setting_groups import TimingSettings
 from bridge.owui.log_thread import WriterThread
 
@@ -67,7 +67,7 @@ class TimingLog:
 
     def __init__(
         self,
-        clock: Clock,
+        clock: Watch,
         *,
         complain: Callable[[OSError], object] = _warn,
         lines_max: int = LINES_MAX,

@@ -87,7 +87,7 @@ class Given:
         )
 
 
-def given(  # noqa: PLR0913 - Open WebUI hands these over one by one
+def given(
     body: object,
     user: object,
     metadata: object,
@@ -185,7 +185,7 @@ class Reception:
         self._entropy = entropy
         self._slow_log = SlowReaderLog()
 
-    async def call(self, app: App, given: Given, snapshot: Snapshot, error_id: str) -> Call:
+    async def call(self, app: App | None, given: Given, snapshot: Snapshot, error_id: str) -> Call:
         """Prepare a chat.
 
         Raises:
@@ -193,6 +193,7 @@ class Reception:
         """
         settings = snapshot.settings
         self._check(given, snapshot, error_id)
+        assert app is not None, "only a request that cannot be answered comes without a tree"
         known = await self._known(app, given, settings, error_id)
         caller = caller_of(given.user, given.metadata)
         about = _about(given, caller, settings)
@@ -436,4 +437,4 @@ def _notes(read: ReadBody, settings: Settings, kit: ToolKit | None) -> tuple[Sid
 
 def _mapping(value: object) -> Mapping[str, object]:
     # `dict` first: to ask for the abstract class costs a multiple.
-    return value if isinstance(value, dict) or isinstance(value, Mapping) else _NOTHING
+    return value if isinstance(value, (dict, Mapping)) else _NOTHING

@@ -17,7 +17,14 @@ from actors.values import (
     TextAdvanced,
     ToolCalled,
 )
-from bridge.openrouter.wire_chat import UNDECODABLE, Chunk, first_choice, loosened, read_chunk
+from bridge.openrouter.wire_chat import (
+    UNDECODABLE,
+    Chunk,
+    first_choice,
+    is_silent,
+    loosened,
+    read_chunk,
+)
 from tests.integration.conformance import pieces
 from tests.unit.chat_script import (
     DONE,
@@ -194,5 +201,5 @@ def test_the_lenient_reader_agrees_with_the_strict_one(event: object) -> None:
 
 def says_anything(read: Chunk) -> bool:
     choice = first_choice(read.choices)
-    is_silent = choice.delta is None or choice.delta.is_silent
-    return bool(read.usage or read.error or choice.finish_reason or not is_silent)
+    says_nothing = choice.delta is None or is_silent(choice.delta)
+    return bool(read.usage or read.error or choice.finish_reason or not says_nothing)
