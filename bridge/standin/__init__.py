@@ -6,8 +6,9 @@ only ever meets it through a socket (or shares the names in `faults`).
 """
 
 from bridge.standin.faults import Moment, ProviderFault
+from bridge.standin.objections import Objection
 from bridge.standin.records import RequestRecord
 from bridge.standin.server import StandIn
 from bridge.standin.wishes import Wish
 
-__all__ = ["Moment", "ProviderFault", "RequestRecord", "StandIn", "Wish"]
+__all__ = ["Moment", "Objection", "ProviderFault", "RequestRecord", "StandIn", "Wish"]

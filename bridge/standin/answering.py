@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from email.utils import format_datetime
+from functools import cached_property
 
 import msgspec
 
 from bridge.standin.catalog import RECORDED_AUTHOR
 from bridge.standin.chat_wire import final_completion, render_chat
+from bridge.standin.conversations import conversations, named_conversation, play
 from bridge.standin.error_answers import (
     JSON_TYPE,
     PlainAnswer,
@@ -18,15 +20,19 @@ from bridge.standin.error_answers import (
     refusal,
 )
 from bridge.standin.faults import ProviderFault
+from bridge.standin.followups import keeps_reasoning
 from bridge.standin.frames import Billing, Endpoint, Frame, FrameKind, Json, JsonObject
+from bridge.standin.heard import Heard, heard_in
 from bridge.standin.http1 import HttpRequest
+from bridge.standin.objections import Objection, invalid_signature, objection_to
 from bridge.standin.recordings import Recording, recorded_frames
 from bridge.standin.responses_wire import final_response, render_responses
 from bridge.standin.script_values import Script
-from bridge.standin.scripts import echo, generated, library, named_script
+from bridge.standin.scripts import echo, generated, library
 from bridge.standin.stage import EVENT_STREAM_TYPE, Stage, Steps, plain_steps, split_for_fault
 from bridge.standin.stream_errors import ERRORS_IN_STREAM
 from bridge.standin.stream_faults import document_steps, stream_steps
+from bridge.standin.tasks import is_task, task_answer
 from bridge.standin.wishes import Wish, WishRejected
 
 RETRY_AFTER_DEFAULT_S = 1.0
@@ -36,7 +42,7 @@ BYTES_PER_TOKEN = 4
 _MULTI_BYTE_FAULTS = (ProviderFault.SPLIT_CODE_POINT, ProviderFault.CUT_MID_CODE_POINT)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Question:
     """A request for an answer, checked."""
 
@@ -49,6 +55,11 @@ class Question:
     def model(self) -> str:
         """The model by the name that the client used."""
         return str(self.document["model"])
+
+    @cached_property
+    def heard(self) -> Heard:
+        """The turn under way, as the request tells it."""
+        return heard_in(self.endpoint, self.document)
 
     @property
     def wants_stream(self) -> bool:
@@ -68,6 +79,23 @@ def early_refusal(
     return refusal(fault, path=request.path, retry=retry)
 
 
+def objection_of(question: Question, wish: Wish) -> PlainAnswer | None:
+    """Return the refusal of a model that does not take something in the request, or None."""
+    conversation = named_conversation(wish.script)
+    own = conversation.objections if conversation is not None else ()
+    for objection in (*wish.objects_to, *own):
+        refused = objection_to(objection, question.endpoint, question.document)
+        if refused is not None:
+            return refused
+        if (
+            objection is Objection.LOST_REASONING
+            and conversation is not None
+            and not keeps_reasoning(conversation, question.heard)
+        ):
+            return invalid_signature()
+    return None
+
+
 def scripted_steps(question: Question, wish: Wish) -> Steps:
     """Play the script that the wish names, or an echo of the question."""
     script = _script(question, wish)
@@ -75,6 +103,7 @@ def scripted_steps(question: Question, wish: Wish) -> Steps:
         input_tokens=max(1, len(question.request.body) // BYTES_PER_TOKEN),
         output_tokens=script.pieces,
         reasoning_tokens=script.thinking_pieces,
+        searches=script.searches,
     )
     is_responses = question.endpoint is Endpoint.RESPONSES
     if question.wants_stream:
@@ -161,38 +190,16 @@ def _stage(question: Question, wish: Wish, frames: tuple[Frame, ...], content_ty
 def _script(question: Question, wish: Wish) -> Script:
     if wish.n or wish.reasoning_n:
         return generated(wish.n, wish.b, wish.reasoning_n)
-    if wish.script and wish.script != "echo":
-        return _library_script(wish.script)
-    if wish.fault in _MULTI_BYTE_FAULTS:
-        return _library_script("multi-byte")
-    return echo(last_user_text(question.document))
-
-
-def _library_script(name: str) -> Script:
-    script = named_script(name)
+    name = wish.script
+    if not name and wish.fault in _MULTI_BYTE_FAULTS:
+        name = "multi-byte"
+    asked = question.heard.question
+    if name in ("", "echo"):
+        return task_answer(asked) if is_task(asked) else echo(asked)
+    if name == "task":
+        return task_answer(asked)
+    script = play(name, question.heard)
     if script is None:
-        names = ", ".join(known.name for known in library())
-        raise WishRejected(f"There is no script {name!r}; there are: {names}.")
+        names = [one.name for one in library()] + [one.name for one in conversations()]
+        raise WishRejected(f"There is no script {name!r}; there are: {', '.join(names)}.")
     return script
-
-
-def last_user_text(document: JsonObject) -> str:
-    """Return what the user said last, from either endpoint's body."""
-    given = document.get("input", document.get("messages"))
-    if isinstance(given, str):
-        return given
-    for turn in reversed(given if isinstance(given, list) else []):
-        if isinstance(turn, dict) and turn.get("role") == "user":
-            return _content_text(turn.get("content"))
-    return ""
-
-
-def _content_text(content: Json) -> str:
-    if isinstance(content, str):
-        return content
-    texts = [
-        part["text"]
-        for part in (content if isinstance(content, list) else [])
-        if isinstance(part, dict) and isinstance(part.get("text"), str)
-    ]
-    return "\n".join(texts)

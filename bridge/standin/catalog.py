@@ -1,23 +1,38 @@
-"""The models on offer: some fifty real ones by their facts, and one for each script."""
+"""The models on offer: some fifty real ones by their facts, and one for all that is played."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
 
 import msgspec
 
+from bridge.standin.conversations import conversations
 from bridge.standin.frames import CREATED_AT_EPOCH_S, Json, JsonObject
+from bridge.standin.objections import Objection
 from bridge.standin.scripts import library
 
 STANDIN_AUTHOR = "standin"
 RECORDED_AUTHOR = "recorded"
+OBJECTION_MODEL_PREFIX = "objects-to-"
 PAGE_DEFAULT, PAGE_MAX = 500, 1000
 
 # Suffixes that work on any model although no row has them.
 _SUFFIXES_EVERYWHERE = (":nitro", ":floor", ":exacto", ":online")
 _FACTS_FILE = "catalog.json"
+_OWN_PARAMETERS = (
+    "include_reasoning",
+    "max_tokens",
+    "parallel_tool_calls",
+    "reasoning",
+    "response_format",
+    "structured_outputs",
+    "temperature",
+    "tool_choice",
+    "tools",
+    "top_p",
+)
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -46,27 +61,41 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 def known_rows() -> tuple[Row, ...]:
     """Return the real models and those of the scripts."""
     facts = Path(__file__).with_name(_FACTS_FILE).read_bytes()
-    scripts = (own_row(f"{STANDIN_AUTHOR}/{script.name}") for script in library())
-    own = (own_row(f"{STANDIN_AUTHOR}/echo"), *scripts)
-    return (*msgspec.json.decode(facts, type=tuple[Row, ...]), *own)
+    return (*msgspec.json.decode(facts, type=tuple[Row, ...]), *map(own_row, _own_ids()))
+
+
+def _own_ids() -> Iterator[str]:
+    yield f"{STANDIN_AUTHOR}/echo"
+    yield f"{STANDIN_AUTHOR}/task"
+    yield from (f"{STANDIN_AUTHOR}/{script.name}" for script in library())
+    yield from (f"{STANDIN_AUTHOR}/{conversation.name}" for conversation in conversations())
+    prefix = f"{STANDIN_AUTHOR}/{OBJECTION_MODEL_PREFIX}"
+    yield from (f"{prefix}{objection.value}" for objection in Objection)
 
 
 def own_row(model_id: str) -> Row:
     """Return the row of a model that only exists here."""
     free = msgspec.Raw(b'"0"')
+    name = model_id.partition("/")[2]
+    draws = ["image", "text"] if name.startswith("image") else ["text"]
     return Row(
         id=model_id,
         canonical_slug=model_id,
-        name=f"Stand-In: {model_id.partition('/')[2]}",
+        name=f"Stand-In: {name}",
         created=CREATED_AT_EPOCH_S,
         context_length=128_000,
-        architecture={"input_modalities": ["text", "image"], "output_modalities": ["text"]},
+        architecture={"input_modalities": ["text", "image"], "output_modalities": draws},
         pricing={"prompt": free, "completion": free},
-        supported_parameters=["max_tokens", "reasoning", "temperature", "tools", "top_p"],
+        supported_parameters=list(_OWN_PARAMETERS),
         top_provider={
             "context_length": 128_000,
             "max_completion_tokens": 16_384,
             "is_moderated": False,
+        },
+        reasoning={
+            "default_effort": msgspec.Raw(b'"medium"'),
+            "mandatory": msgspec.Raw(b"false"),
+            "supported_efforts": msgspec.Raw(b'["high","medium","low","minimal","none"]'),
         },
     )
 

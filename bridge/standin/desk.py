@@ -10,6 +10,7 @@ from bridge.standin.answering import (
     Question,
     document_answer_steps,
     early_refusal,
+    objection_of,
     recorded_steps,
     scripted_steps,
 )
@@ -27,6 +28,7 @@ from bridge.standin.wishes import Subject, Wish, WishRejected, parse_plan
 
 API_PATH = "/api/v1"
 SPEC_PATH = "/s/"
+REFUSAL_BYTES_MAX = 1000
 
 _KEY_DOCUMENT: JsonObject = {
     "data": {
@@ -71,7 +73,7 @@ class Desk:
         try:
             steps = self._api_steps(request, record)
         except WishRejected as rejected:
-            steps = plain_steps(error_answer(400, str(rejected)), request)
+            steps = _refused(error_answer(400, str(rejected)), request, record)
         return steps, record
 
     # --- the stand-in's own pages ---------------------------------------------------------------
@@ -158,13 +160,13 @@ class Desk:
     ) -> Steps:
         problem = key_problem(request.headers)
         if problem is not None:
-            return plain_steps(problem, request)
+            return _refused(problem, request, record)
         document = parse_body(request.body)
         if document is None:
-            return plain_steps(error_answer(400, "The body is no JSON object."), request)
+            return _refused(error_answer(400, "The body is no JSON object."), request, record)
         problem = body_problem(endpoint, document)
         if problem is not None:
-            return plain_steps(problem, request)
+            return _refused(problem, request, record)
         question = Question(
             request=request,
             endpoint=endpoint,
@@ -173,10 +175,13 @@ class Desk:
         )
         wish = self._wish(question, spec)
         if wish is None:
-            return plain_steps(unknown_model(question.model), request)
+            return _refused(unknown_model(question.model), request, record)
         refused = _note_fault(record, wish, request)
         if refused is not None:
             return plain_steps(refused, request)
+        problem = objection_of(question, wish)
+        if problem is not None:
+            return _refused(problem, request, record)
         return self._steps_of(question, wish)
 
     def _wish(self, question: Question, spec: str) -> Wish | None:
@@ -210,6 +215,12 @@ def _split_path(path: str) -> tuple[str, str]:
         path = f"/{rest}"
     below = path.removeprefix(API_PATH)
     return spec, below if below != path else path
+
+
+def _refused(answer: PlainAnswer, request: HttpRequest, record: RequestRecord) -> Steps:
+    """Refuse a request, and write down why."""
+    record.refusal = answer.body[:REFUSAL_BYTES_MAX].decode(errors="replace")
+    return plain_steps(answer, request)
 
 
 def _note_fault(record: RequestRecord, wish: Wish, request: HttpRequest) -> PlainAnswer | None:

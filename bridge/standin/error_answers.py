@@ -55,6 +55,12 @@ def error_answer(
     return json_answer({"error": error, "user_id": "user_standin"}, status=status, headers=headers)
 
 
+def upstream_refusal(cause: JsonObject, *, status: int = 400) -> PlainAnswer:
+    """Return a provider's refusal; the cause is JSON inside a string."""
+    raw = msgspec.json.encode(cause).decode()
+    return error_answer(status, _UPSTREAM_SAID, metadata=_raw(raw))
+
+
 def validation_answer(message: str, *, issues: Json = None) -> PlainAnswer:
     """Return a `/responses` validation error: a word as code, metadata beside the error."""
     metadata: Json = None

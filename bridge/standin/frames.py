@@ -47,6 +47,7 @@ class Billing:
     input_tokens: int
     output_tokens: int
     reasoning_tokens: int
+    searches: int = 0
 
     @property
     def total_tokens(self) -> int:
@@ -64,9 +65,26 @@ class Billing:
         return round(self.output_tokens * 2e-6, 9)
 
     @property
-    def cost_usd(self) -> float:
+    def token_cost_usd(self) -> float:
         """Both together."""
         return round(self.input_cost_usd + self.output_cost_usd, 9)
+
+    @property
+    def cost_usd(self) -> float:
+        """All that is paid: a search at the provider costs half a cent on top."""
+        return round(self.token_cost_usd + self.searches * 0.005, 9)
+
+    @property
+    def server_tool_use(self) -> JsonObject:
+        """The part of a usage object that only an answer with a search has."""
+        if not self.searches:
+            return {}
+        details: JsonObject = {
+            "web_search_requests": self.searches,
+            "tool_calls_requested": self.searches,
+            "tool_calls_executed": self.searches,
+        }
+        return {"server_tool_use_details": details}
 
 
 # A wall clock would make two runs differ and tell nobody anything.

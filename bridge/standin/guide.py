@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from bridge.standin.catalog import STANDIN_AUTHOR
+from bridge.standin.conversations import conversations
 from bridge.standin.faults import Moment, faults_at
+from bridge.standin.objections import Objection
 from bridge.standin.scripts import library
 
 
 def guide_text(origin: str) -> str:
     """Return the guide for a stand-in at this address."""
-    models = "\n".join(
-        f"  {STANDIN_AUTHOR}/{script.name:<16} {script.shows}" for script in library()
-    )
+    shown = [(script.name, script.shows) for script in library()]
+    shown += [(conversation.name, conversation.shows) for conversation in conversations()]
+    models = "\n".join(f"  {STANDIN_AUTHOR}/{name:<18} {shows}" for name, shows in shown)
+    objections = "\n".join(f"  {one.value:<18} {one.imitates}" for one in Objection)
     moments = "\n\n".join(f"{moment.value}:\n{_faults(moment)}" for moment in Moment)
     return f"""A stand-in for OpenRouter. Any key will do, for instance sk-or-v1-standin.
 
@@ -24,15 +27,19 @@ What a request gets, the first that applies:
 2. A spec in the base URL:
      {origin}/s/fault=503,times=2,pace_ms=20/api/v1
    times=2 lets the first two requests fail and the others succeed.
-3. The model: {STANDIN_AUTHOR}/SCRIPT plays a script, {STANDIN_AUTHOR}/fault-NAME a fault.
+3. The model: {STANDIN_AUTHOR}/SCRIPT plays a script, {STANDIN_AUTHOR}/fault-NAME a fault,
+   {STANDIN_AUTHOR}/objects-to-NAME is a model that does not take something.
 4. Otherwise a friendly echo.
 
 Fields of a wish: script, recording, fault, times, n, b, reasoning_n, pace_ms, wait_ms, after,
-cuts (in a URL joined by +), on (generation, models, key, all), tag.
+cuts, objects_to (both joined by + in a URL), on (generation, models, key, all), tag.
 What was asked, and when a client left: GET {origin}/_requests. Start over: DELETE {origin}/_control
 
 Models with a script:
 {models}
+
+What a model may object to; the refusal lasts until the request has changed:
+{objections}
 
 Faults, {moments}
 """

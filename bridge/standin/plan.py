@@ -7,8 +7,9 @@ from collections.abc import Iterable
 
 import msgspec
 
-from bridge.standin.catalog import STANDIN_AUTHOR
+from bridge.standin.catalog import OBJECTION_MODEL_PREFIX, STANDIN_AUTHOR
 from bridge.standin.faults import ProviderFault
+from bridge.standin.objections import Objection
 from bridge.standin.wishes import PLAN_MAX, Subject, Wish, WishRejected, parse_spec
 
 SPECS_REMEMBERED_MAX = 10_000
@@ -75,11 +76,17 @@ class Plan:
 def wish_of_model(model: str) -> Wish | None:
     """Return what a stand-in model stands for, or None for every other model.
 
-    `standin/markdown` plays a script, `standin/fault-503` a fault, `standin/echo` the default.
+    `standin/markdown` plays a script, `standin/fault-503` a fault, `standin/objects-to-effort`
+    is a model that does not take an effort, `standin/echo` the default.
     """
     author, _, name = model.partition("/")
     if author != STANDIN_AUTHOR:
         return None
+    if name.startswith(OBJECTION_MODEL_PREFIX):
+        try:
+            return Wish(objects_to=(Objection.named(name.removeprefix(OBJECTION_MODEL_PREFIX)),))
+        except ValueError as error:
+            raise WishRejected(f"There is no objection of the name in {model}.") from error
     if not name.startswith(_FAULT_MODEL_PREFIX):
         return Wish(script="" if name == "echo" else name)
     try:

@@ -23,7 +23,8 @@ class RequestRecord:
 
     `finished` says that the answer was played to its end, faults included.
     `disconnected_at_s` is set when the client left before that: it times a stop. `body` is the
-    JSON that came, or None when it was none.
+    JSON that came, or None when it was none. `refusal` is why the request was refused as not in
+    order or not to the model's liking; a planned fault leaves it empty.
     """
 
     serial: int
@@ -34,6 +35,7 @@ class RequestRecord:
     body: Json = field(default=None, repr=False)
     body_bytes: int = 0
     fault: str | None = None
+    refusal: str = ""
     disconnected_at_s: float | None = None
     finished: bool = False
 

@@ -18,6 +18,7 @@ from bridge.standin.frames import (
 )
 from bridge.standin.responses_items import Item, source_annotation
 from bridge.standin.script_values import (
+    WHOLE_VOICES,
     Beat,
     Close,
     Finish,
@@ -29,13 +30,18 @@ from bridge.standin.script_values import (
 )
 
 _VISIBLE = (Voice.TEXT, Voice.REFUSAL, Voice.TOOL_CALL)
+# What a model says while it draws or searches.
+_STEPS = {
+    Voice.IMAGE: ("response.image_generation_call", ("in_progress", "generating")),
+    Voice.SEARCH: ("response.web_search_call", ("in_progress", "searching")),
+}
 
 
 def render_responses(
     script: Script, *, response_id: str, model: str, billing: Billing
 ) -> tuple[Frame, ...]:
     """Return the whole event stream of a script, from the first comment to [DONE]."""
-    teller = _Teller(script=script)
+    teller = _Teller(script=script, response_id=response_id)
     shell = response_shell(response_id, model, status="in_progress")
     teller.frames.append(comment_frame())
     teller.event(FrameKind.HEAD, "response.created", response=shell)
@@ -56,8 +62,10 @@ def final_response(script: Script, *, response_id: str, model: str, billing: Bil
     is_complete = script.finish is Finish.STOP
     status = "completed" if is_complete else "incomplete"
     items: dict[int, Item] = {}
-    for piece in (beat for beat in script.beats if isinstance(beat, Piece)):
-        items.setdefault(piece.item, Item(index=piece.item, voice=piece.voice)).add(piece)
+    for piece in script.pieces_told:
+        if piece.item not in items:
+            items[piece.item] = Item.begun_by(piece, script, response_id)
+        items[piece.item].add(piece)
     phases = dict(script.phases)
     output = [
         items[index].finished(status, phases.get(index), is_terminal=True)
@@ -113,7 +121,7 @@ def response_shell(response_id: str, model: str, *, status: str) -> JsonObject:
 
 def responses_usage(billing: Billing) -> JsonObject:
     """Return the usage object of `/responses`."""
-    return {
+    usage: JsonObject = {
         "input_tokens": billing.input_tokens,
         "input_tokens_details": {"cached_tokens": 0, "cache_write_tokens": 0},
         "output_tokens": billing.output_tokens,
@@ -122,11 +130,12 @@ def responses_usage(billing: Billing) -> JsonObject:
         "cost": billing.cost_usd,
         "is_byok": False,
         "cost_details": {
-            "upstream_inference_cost": billing.cost_usd,
+            "upstream_inference_cost": billing.token_cost_usd,
             "upstream_inference_input_cost": billing.input_cost_usd,
             "upstream_inference_output_cost": billing.output_cost_usd,
         },
     }
+    return {**usage, **billing.server_tool_use}
 
 
 @dataclass(slots=True, kw_only=True)
@@ -134,6 +143,7 @@ class _Teller:
     """Turns beats into frames and keeps what is open."""
 
     script: Script
+    response_id: str
     frames: list[Frame] = field(default_factory=list)
     open_items: dict[int, Item] = field(default_factory=dict)
     sequence_number: int = 0
@@ -156,7 +166,8 @@ class _Teller:
     def _tell(self, piece: Piece) -> None:
         item = self.open_items.get(piece.item)
         if item is None:
-            item = self.open_items[piece.item] = Item(index=piece.item, voice=piece.voice)
+            item = Item.begun_by(piece, self.script, self.response_id)
+            self.open_items[piece.item] = item
             self.event(
                 FrameKind.HEAD,
                 "response.output_item.added",
@@ -167,10 +178,13 @@ class _Teller:
         item.add(piece)
         if piece.voice is Voice.SOURCE:
             self._tell_source(item)
-        elif piece.voice is not Voice.SEALED:
-            if is_new_part and piece.voice is not Voice.TOOL_CALL:
+        elif piece.voice in WHOLE_VOICES:
+            self._tell_steps(item)
+        elif piece.voice not in (Voice.SEALED, Voice.SIGNATURE):
+            if is_new_part and item.has_parts:
                 self._announce_part(item, piece.part)
-            if self.script.telling is Telling.BY_DELTAS:
+            # Wire fact: a call without arguments has no delta either.
+            if self.script.telling is Telling.BY_DELTAS and piece.text:
                 self._tell_delta(item, piece)
 
     def _tell_source(self, item: Item) -> None:
@@ -183,6 +197,16 @@ class _Teller:
             annotation_index=len(item.sources) - 1,
             annotation=source_annotation(item.sources[-1]),
         )
+
+    def _tell_steps(self, item: Item) -> None:
+        stem, steps = _STEPS[item.voice]
+        for step in steps:
+            self.event(
+                FrameKind.HEAD,
+                f"{stem}.{step}",
+                output_index=item.index,
+                item_id=item.identity(),
+            )
 
     def _announce_part(self, item: Item, part: int) -> None:
         is_summary = item.voice is Voice.SUMMARY
@@ -212,11 +236,17 @@ class _Teller:
     def close(self, index: int) -> None:
         """Tell each part of the item whole, then the item."""
         item = self.open_items.pop(index)
-        for part in sorted(item.told):
-            self._close_part(item, part)
+        if item.voice in WHOLE_VOICES:
+            stem, _ = _STEPS[item.voice]
+            place: dict[str, Json] = {"output_index": index, "item_id": item.identity()}
+            self.event(FrameKind.TAIL, f"{stem}.completed", **place)
+        else:
+            for part in sorted(item.told):
+                self._close_part(item, part)
         status = "completed" if self.script.finish is Finish.STOP else "incomplete"
         self.event(
-            FrameKind.TAIL,
+            # A picture is first seen when its item is finished.
+            FrameKind.OUTPUT if item.voice is Voice.IMAGE else FrameKind.TAIL,
             "response.output_item.done",
             output_index=index,
             item=item.finished(status, dict(self.script.phases).get(index)),
@@ -232,10 +262,10 @@ class _Teller:
             f"{_event_stem(item.voice)}.done",
             **place,
             **_place(item.voice, part),
-            **_statement(item.voice, text),
+            **_statement(item, text),
             **_logprobs(item.voice),
         )
-        if item.voice is not Voice.TOOL_CALL:
+        if item.has_parts:
             is_summary = item.voice is Voice.SUMMARY
             self.event(
                 FrameKind.TAIL,
@@ -254,12 +284,14 @@ def _event_stem(voice: Voice) -> str:
             return "response.output_text"
         case Voice.REFUSAL:
             return "response.refusal"
-        case Voice.THINKING | Voice.SEALED:
+        case Voice.THINKING | Voice.SEALED | Voice.SIGNATURE:
             return "response.reasoning_text"
         case Voice.SUMMARY:
             return "response.reasoning_summary_text"
         case Voice.TOOL_CALL:
             return "response.function_call_arguments"
+        case Voice.IMAGE | Voice.SEARCH:
+            return _STEPS[voice][0]
         case _:
             assert_never(voice)
 
@@ -272,10 +304,10 @@ def _place(voice: Voice, part: int) -> dict[str, Json]:
     return {} if voice is Voice.TOOL_CALL else {_index_name(voice): part}
 
 
-def _statement(voice: Voice, text: str) -> dict[str, Json]:
-    if voice is Voice.TOOL_CALL:
-        return {"name": "get_weather", "arguments": text}
-    return {"refusal": text} if voice is Voice.REFUSAL else {"text": text}
+def _statement(item: Item, text: str) -> dict[str, Json]:
+    if item.voice is Voice.TOOL_CALL:
+        return {"name": item.name, "arguments": text}
+    return {"refusal": text} if item.voice is Voice.REFUSAL else {"text": text}
 
 
 def _logprobs(voice: Voice) -> dict[str, Json]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bridge.standin.images import png_base64
 from bridge.standin.script_values import (
     Beat,
     Close,
@@ -11,6 +12,7 @@ from bridge.standin.script_values import (
     Telling,
     Unheard,
     Voice,
+    call_pieces,
     pieces_of,
 )
 
@@ -101,6 +103,10 @@ def _interleaved(first: tuple[Piece, ...], second: tuple[Piece, ...]) -> tuple[B
     return (*beats, *rest)
 
 
+def _step(item: int, kind: str, about: str) -> Piece:
+    return Piece(item=item, voice=Voice.SEARCH, name=kind, text=about)
+
+
 def _sealed(item: int = 0) -> Piece:
     return Piece(item=item, voice=Voice.SEALED, text=_SEALED)
 
@@ -157,6 +163,55 @@ _LIBRARY: tuple[Script, ...] = (
             *_text("Both halls are open tonight. "),
             Piece(item=0, voice=Voice.SOURCE, text="https://example.org/halls"),
             Piece(item=0, voice=Voice.SOURCE, text="https://example.com/tonight?utm_source=openai"),
+            # Cited twice, to be listed once.
+            Piece(item=0, voice=Voice.SOURCE, text="https://example.org/halls"),
+        ),
+    ),
+    Script(
+        name="search",
+        shows="a search of three steps at the provider, then a text with a source",
+        beats=(
+            _step(0, "search", "halls that are open tonight"),
+            Close(item=0),
+            _step(1, "open_page", "https://example.org/halls"),
+            Close(item=1),
+            _step(2, "find_in_page", "tonight"),
+            Close(item=2),
+            *_text("One hall is open tonight. ", 3),
+            Piece(item=3, voice=Voice.SOURCE, text="https://example.org/halls"),
+        ),
+    ),
+    Script(
+        name="image",
+        shows="a few words and a picture",
+        beats=(
+            *_text("Here is a green square. "),
+            Close(item=0),
+            Piece(item=1, voice=Voice.IMAGE, text=png_base64(0, 128, 0)),
+        ),
+    ),
+    Script(
+        name="image-alone",
+        shows="a picture without a word",
+        beats=(Piece(item=0, voice=Voice.IMAGE, text=png_base64(128, 0, 0)),),
+    ),
+    Script(
+        name="image-address",
+        shows="a picture that is only an address",
+        beats=(
+            *_text("Here it is. "),
+            Close(item=0),
+            Piece(item=1, voice=Voice.IMAGE, text="https://example.org/green.png"),
+        ),
+    ),
+    Script(
+        name="signed",
+        shows="raw reasoning with its maker's signature, then the answer",
+        beats=(
+            *_thinking(_THINKING),
+            Piece(item=0, voice=Voice.SIGNATURE, text="EqQBc2lnbmVk=="),
+            Close(item=0),
+            *_text(_ANSWER, 1),
         ),
     ),
     Script(
@@ -205,14 +260,13 @@ _LIBRARY: tuple[Script, ...] = (
         beats=(
             *_text("I will look outside. "),
             Close(item=0),
-            Piece(item=1, voice=Voice.TOOL_CALL, text=_ARGUMENTS[:9]),
-            Piece(item=1, voice=Voice.TOOL_CALL, text=_ARGUMENTS[9:]),
+            *call_pieces(1, "get_weather", _ARGUMENTS[:9], _ARGUMENTS[9:]),
         ),
     ),
     Script(
         name="tool-call-cut",
         shows="a call whose arguments the token limit cut in half",
-        beats=(Piece(item=0, voice=Voice.TOOL_CALL, text=_ARGUMENTS_CUT),),
+        beats=call_pieces(0, "get_weather", _ARGUMENTS_CUT),
         finish=Finish.LENGTH,
     ),
 )

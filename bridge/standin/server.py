@@ -100,6 +100,11 @@ class StandIn:
         return f"{self._desk.origin}{SPEC_PATH}{spec}{API_PATH}"
 
     @property
+    def connections(self) -> int:
+        """How many clients are connected."""
+        return len(self._connections)
+
+    @property
     def requests(self) -> tuple[RequestRecord, ...]:
         """The latest requests, oldest first."""
         return self._desk.records.snapshot()

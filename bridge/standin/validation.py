@@ -8,6 +8,7 @@ import msgspec
 
 from bridge.standin.error_answers import PlainAnswer, error_answer, validation_answer
 from bridge.standin.frames import Endpoint, Json, JsonObject
+from bridge.standin.tool_rules import tools_problem
 
 # A key that starts like this is refused, so that a wrong key can be tried out.
 REFUSED_KEY_PREFIX = "sk-refused"
@@ -15,6 +16,9 @@ METADATA_PAIRS_MAX = 16
 METADATA_KEY_CHARACTERS_MAX = 64
 METADATA_VALUE_CHARACTERS_MAX = 512
 IDENTIFIER_CHARACTERS_MAX = 256
+
+_EFFORTS = ("max", "xhigh", "high", "medium", "low", "minimal", "none")
+_ROLES = ("system", "developer", "user", "assistant", "tool")
 
 
 def key_problem(headers: Mapping[str, str]) -> PlainAnswer | None:
@@ -38,9 +42,9 @@ def parse_body(body: bytes) -> JsonObject | None:
 
 def body_problem(endpoint: Endpoint, document: JsonObject) -> PlainAnswer | None:
     """Return the refusal of a request that breaks a rule, or None."""
-    if endpoint is Endpoint.RESPONSES:
-        return _responses_problem(document)
-    return _chat_problem(document)
+    is_responses = endpoint is Endpoint.RESPONSES
+    problem = _responses_problem(document) if is_responses else _chat_problem(document)
+    return problem or _reasoning_problem(document) or tools_problem(endpoint, document)
 
 
 def unknown_model(model: str) -> PlainAnswer:
@@ -54,6 +58,8 @@ def _responses_problem(document: JsonObject) -> PlainAnswer | None:
     given = document.get("input")
     if not isinstance(given, str | list):
         return _issue("input", "expected string or array")
+    if not all(_is_item(item) for item in given if not isinstance(given, str)):
+        return _issue("input", "expected items with a type or a role")
     if document.get("store"):
         return _issue("store", "expected false: nothing is kept")
     if document.get("previous_response_id") is not None:
@@ -69,7 +75,31 @@ def _chat_problem(document: JsonObject) -> PlainAnswer | None:
     messages = document.get("messages")
     if not isinstance(messages, list) or not messages:
         return error_answer(400, "Input required: messages")
+    if not all(isinstance(one, Mapping) and one.get("role") in _ROLES for one in messages):
+        return error_answer(400, "Invalid discriminator value: messages.role")
     return _identifier_problem(document, ("session_id",)) or _metadata_problem(document)
+
+
+def _is_item(item: Json) -> bool:
+    if not isinstance(item, Mapping):
+        return False
+    return isinstance(item.get("type"), str) or item.get("role") in _ROLES
+
+
+def _reasoning_problem(document: JsonObject) -> PlainAnswer | None:
+    reasoning = document.get("reasoning")
+    if reasoning is not None and not isinstance(reasoning, Mapping):
+        return _issue("reasoning", "expected object")
+    said = reasoning or {}
+    efforts = (said.get("effort"), document.get("reasoning_effort"))
+    if any(effort is not None and effort not in _EFFORTS for effort in efforts):
+        return _issue("reasoning", f"expected an effort of {', '.join(_EFFORTS)}")
+    if said.get("effort") is not None and said.get("max_tokens") is not None:
+        return _issue("reasoning", "only one of effort and max_tokens may be set")
+    if reasoning is not None and efforts[1] is not None:
+        message = 'Only one of "reasoning" and "reasoning_effort" may be provided'
+        return error_answer(400, message)
+    return None
 
 
 def _identifier_problem(document: JsonObject, names: tuple[str, ...]) -> PlainAnswer | None:

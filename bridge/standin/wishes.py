@@ -10,6 +10,7 @@ import msgspec
 
 from bridge.standin.faults import Moment, ProviderFault
 from bridge.standin.frames import Json
+from bridge.standin.objections import Objection
 
 DELTAS_MAX = 500_000
 DELTA_BYTES_MAX = 4 * 1024 * 1024
@@ -18,6 +19,8 @@ PAUSE_MS_MAX = 600_000
 CUTS_MAX = 10_000
 PLAN_MAX = 10_000
 AFTER_DEFAULT = 3
+
+_LISTS = ("cuts", "objects_to")
 
 Count = Annotated[int, msgspec.Meta(ge=0, le=DELTAS_MAX)]
 PauseMs = Annotated[float, msgspec.Meta(ge=0, le=PAUSE_MS_MAX)]
@@ -35,7 +38,8 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     many requests the fault strikes (0: all of them). `after` is how many visible deltas come
     before it, `wait_ms` how long a slow fault takes and what a Retry-After asks for. `cuts` are
     places in the body, in bytes, where one write ends. `on` says which requests a spec's fault
-    strikes. `tag` has no meaning: two specs with different tags count their `times` apart.
+    strikes. `objects_to` is what the model does not take in a request; it lasts until the request
+    has changed. `tag` has no meaning: two specs with different tags count their `times` apart.
     """
 
     script: str = ""
@@ -52,6 +56,7 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         tuple[Annotated[int, msgspec.Meta(ge=0)], ...], msgspec.Meta(max_length=CUTS_MAX)
     ] = ()
     on: Subject = "generation"
+    objects_to: Annotated[tuple[Objection, ...], msgspec.Meta(max_length=len(Objection))] = ()
     tag: str = ""
 
     @property
@@ -81,7 +86,7 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 
 def parse_spec(spec: str) -> Wish:
-    """Read a wish from a URL: `fault=429-plain,times=2,n=200`; cuts are joined by `+`.
+    """Read a wish from a URL: `fault=429-plain,times=2,n=200`; lists are joined by `+`.
 
     Raises:
         WishRejected: a name or a value is unknown.
@@ -89,7 +94,7 @@ def parse_spec(spec: str) -> Wish:
     fields: dict[str, Json] = {}
     for assignment in filter(None, unquote(spec).split(",")):
         name, _, value = assignment.partition("=")
-        fields[name] = value.split("+") if name == "cuts" else value
+        fields[name] = value.split("+") if name in _LISTS else value
     return _convert(fields)
 
 

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import base64
 import json
 from typing import Any
 
 import pytest
 
+from bridge.standin.chat_pieces import merged_details
 from bridge.standin.chat_wire import final_completion, render_chat
+from bridge.standin.conversations import Conversation, conversations, named_conversation
 from bridge.standin.frames import Billing, Frame, FrameKind
 from bridge.standin.responses_wire import final_response, render_responses
 from bridge.standin.script_values import Finish, Script, Telling, Voice
@@ -145,6 +148,94 @@ def test_a_plain_answer_is_the_object_of_the_terminal_event() -> None:
     whole = final_response(script, response_id="gen-1", model="m", billing=BILLING)
     terminal = events(responses(script))[-1]
     assert terminal["response"] == json.loads(json.dumps(whole))
+
+
+def test_a_picture_is_a_png_with_another_spelling_on_each_endpoint() -> None:
+    script = script_named("image")
+    told = events(responses(script))
+    [item] = [e["item"] for e in told if e["type"].endswith("item.done") and "result" in e["item"]]
+    assert base64.b64decode(item["result"]).startswith(b"\x89PNG\r\n\x1a\n")
+    deltas = [c["choices"][0]["delta"] for c in events(chat(script)) if c["choices"]]
+    [images] = [delta["images"] for delta in deltas if "images" in delta]
+    assert images[0]["image_url"]["url"] == f"data:image/png;base64,{item['result']}"
+    whole = final_completion(script, response_id="gen-1", model="m", billing=BILLING)
+    assert json.loads(json.dumps(whole))["choices"][0]["message"]["images"] == images
+
+
+def test_a_picture_is_output_only_when_its_item_is_finished() -> None:
+    frames = responses(script_named("image-alone"))
+    [shown] = [frame for frame in frames if frame.kind is FrameKind.OUTPUT]
+    assert b'"result"' in shown.data
+
+
+def test_a_search_tells_its_steps_and_is_billed() -> None:
+    script = script_named("search")
+    told = events(responses(script))
+    actions = [e["item"]["action"] for e in told if "action" in e.get("item", {})]
+    assert [action["type"] for action in actions] == ["search", "open_page", "find_in_page"]
+    assert sum(e["type"] == "response.web_search_call.searching" for e in told) == 3
+    billing = Billing(input_tokens=1, output_tokens=1, reasoning_tokens=0, searches=3)
+    for render in (render_responses, render_chat):
+        last = render(script, response_id="gen-1", model="m", billing=billing)[-2]
+        assert b'"web_search_requests":3' in last.data
+    assert billing.cost_usd > billing.token_cost_usd
+
+
+def test_a_signature_comes_last_and_without_text_on_chat() -> None:
+    script = script_named("signed")
+    deltas = [c["choices"][0]["delta"] for c in events(chat(script)) if c["choices"]]
+    details = [detail for delta in deltas for detail in delta.get("reasoning_details", ())]
+    assert "text" not in details[-1]
+    assert details[-1]["signature"]
+    assert {detail["index"] for detail in details} == {0}
+    [merged] = merged_details(script)
+    assert merged["text"] == script.said(Voice.THINKING)
+    done = [e["item"] for e in events(responses(script)) if e["type"].endswith("item.done")]
+    assert done[0]["signature"] == merged["signature"] == details[-1]["signature"]
+    assert done[0]["format"] == merged["format"]
+
+
+@pytest.mark.parametrize("conversation", conversations(), ids=lambda one: one.name)
+def test_every_call_is_told_alike_in_pieces_and_whole(conversation: Conversation) -> None:
+    for script in conversation.rounds:
+        told = events(responses(script))
+        done = [e["item"] for e in told if e["type"] == "response.output_item.done"]
+        calls = [item for item in done if item["type"] == "function_call"]
+        pieces: dict[int, dict[str, str]] = {}
+        for event in events(chat(script)):
+            for piece in event["choices"][0]["delta"].get("tool_calls", ()):
+                known = pieces.setdefault(piece["index"], {"id": "", "name": "", "arguments": ""})
+                known["id"] += piece.get("id", "")
+                known["name"] += piece["function"].get("name", "")
+                known["arguments"] += piece["function"]["arguments"]
+        assert list(pieces) == list(range(len(calls)))
+        expected = [
+            {"id": item["call_id"], "name": item["name"], "arguments": item["arguments"]}
+            for item in sorted(calls, key=lambda item: int(item["call_id"].rpartition("_")[2]))
+        ]
+        assert list(pieces.values()) == expected
+        whole = final_completion(script, response_id="gen-1", model="m", billing=BILLING)
+        message = json.loads(json.dumps(whole))["choices"][0]["message"]
+        assert [
+            {"id": call["id"], "arguments": "", **call["function"]}
+            for call in message["tool_calls"]
+        ] == expected
+
+
+def test_only_the_native_reason_tells_that_a_call_was_cut() -> None:
+    ending = events(chat(script_named("tool-call-cut")))[-1]["choices"][0]
+    assert ending["finish_reason"] == "tool_calls"
+    assert ending["native_finish_reason"] == "max_output_tokens"
+
+
+def test_a_call_without_arguments_has_no_delta_and_no_field() -> None:
+    conversation = named_conversation("no-arguments")
+    assert conversation is not None
+    [script] = conversation.rounds
+    assert not joined(events(responses(script)), "response.function_call_arguments.delta")
+    whole = final_completion(script, response_id="gen-1", model="m", billing=BILLING)
+    [call] = json.loads(json.dumps(whole))["choices"][0]["message"]["tool_calls"]
+    assert call["function"] == {"name": "get_time"}
 
 
 def test_a_generated_answer_has_the_size_that_was_asked_for() -> None:
