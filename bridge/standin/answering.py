@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from email.utils import format_datetime
 from functools import cached_property
@@ -76,7 +76,12 @@ def early_refusal(
     wait_s = wish.wait_s(RETRY_AFTER_DEFAULT_S)
     date = format_datetime(now + timedelta(seconds=wait_s), usegmt=True)
     retry = RetryAfter(seconds=round(wait_s), date=date)
-    return refusal(fault, path=request.path, retry=retry)
+    answer = refusal(fault, path=request.path, retry=retry)
+    if answer is None:
+        return None
+    # A client reads dates against the server's own clock.
+    told_at = ("date", format_datetime(now, usegmt=True))
+    return replace(answer, headers=(*answer.headers, told_at))
 
 
 def objection_of(question: Question, wish: Wish) -> PlainAnswer | None:

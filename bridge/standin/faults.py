@@ -218,6 +218,13 @@ class ProviderFault(Enum):
         "[DONE] in the middle of the text, without a terminal event",
     )
 
+    GARBAGE_FOR_GOOD = (
+        "garbage-for-good",
+        _LATE,
+        _PASSES,
+        "text that turns into undecodable events, and a body that ends properly after them",
+    )
+
     # --- an error reported inside the stream, after output ------------------------------------
     RESPONSE_FAILED = "response-failed", _LATE, _PASSES, "a response.failed event"
     ERROR_FLAT = "error-flat", _LATE, _PASSES, "an error event with code and message at its top"

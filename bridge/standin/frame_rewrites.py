@@ -24,7 +24,7 @@ from bridge.standin.stage import Stage
 COMMENTS_IN_A_FLOOD = 500
 GIANT_FRAME_BYTES = 512 * 1024
 
-_UNDECODABLE = Frame(kind=FrameKind.TAIL, data=b'data: {"type":"response.output_text.de\n\n')
+UNDECODABLE = Frame(kind=FrameKind.TAIL, data=b'data: {"type":"response.output_text.de\n\n')
 _NOT_UTF8 = Frame(kind=FrameKind.TAIL, data=b'data: {"type":"\xff\xfe\xc3\x28"}\n\n')
 
 Rewrite = Callable[[Stage], tuple[Frame, ...]]
@@ -55,20 +55,20 @@ def _double_done(stage: Stage) -> tuple[Frame, ...]:
 
 
 def _data_after_done(stage: Stage) -> tuple[Frame, ...]:
-    stray = next((f for f in stage.frames if f.kind is FrameKind.OUTPUT), _UNDECODABLE)
+    stray = next((f for f in stage.frames if f.kind is FrameKind.OUTPUT), UNDECODABLE)
     return (*stage.frames, stray)
 
 
 def _garbage_first(stage: Stage) -> tuple[Frame, ...]:
-    return (_UNDECODABLE, *stage.frames)
+    return (UNDECODABLE, *stage.frames)
 
 
 def _garbage_between(stage: Stage) -> tuple[Frame, ...]:
-    return (*stage.before, _UNDECODABLE, *stage.rest)
+    return (*stage.before, UNDECODABLE, *stage.rest)
 
 
 def _garbage_last(stage: Stage) -> tuple[Frame, ...]:
-    return (*_without(FrameKind.DONE)(stage), _UNDECODABLE, DONE_FRAME)
+    return (*_without(FrameKind.DONE)(stage), UNDECODABLE, DONE_FRAME)
 
 
 def _invalid_utf8(stage: Stage) -> tuple[Frame, ...]:

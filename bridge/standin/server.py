@@ -127,6 +127,17 @@ class StandIn:
         """
         return await self._desk.records.wait_for(condition, timeout_s=timeout_s)
 
+    async def wait_until_alone(self, *, timeout_s: float = WAIT_S) -> None:
+        """Wait until no client is connected.
+
+        Raises:
+            TimeoutError: somebody stays.
+        """
+        async with asyncio.timeout(timeout_s):
+            while self._connections:
+                self._last_left.clear()
+                await self._last_left.wait()
+
     # --- what a connection asks -----------------------------------------------------------------
 
     def enter(self, connection: Connection) -> bool:

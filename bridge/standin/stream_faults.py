@@ -8,7 +8,7 @@ from dataclasses import replace
 from types import MappingProxyType
 
 from bridge.standin.faults import ProviderFault
-from bridge.standin.frame_rewrites import REWRITES, keep_alive
+from bridge.standin.frame_rewrites import REWRITES, UNDECODABLE, keep_alive
 from bridge.standin.frames import (
     DONE_FRAME,
     Frame,
@@ -179,6 +179,12 @@ def _done_without_completion(stage: Stage) -> Steps:
     yield from stage.ended()
 
 
+def _garbage_for_good(stage: Stage) -> Steps:
+    yield stage.head()
+    yield from stage.told((*stage.before, *(UNDECODABLE,) * len(stage.rest)))
+    yield from stage.ended()
+
+
 def _cut_mid_frame(stage: Stage) -> Steps:
     yield stage.head()
     yield from stage.told(stage.before)
@@ -261,6 +267,7 @@ _ACTS: MappingProxyType[ProviderFault, Act] = MappingProxyType(
         ProviderFault.CLEAN_END_BEFORE_OUTPUT: _clean_end,
         ProviderFault.CLEAN_END_WITHOUT_COMPLETION: _clean_end,
         ProviderFault.DONE_WITHOUT_COMPLETION: _done_without_completion,
+        ProviderFault.GARBAGE_FOR_GOOD: _garbage_for_good,
         ProviderFault.CUT_MID_FRAME: _cut_mid_frame,
         ProviderFault.CUT_MID_CHUNK_HEADER: _cut_mid_chunk_header,
         ProviderFault.CUT_MID_CODE_POINT: _cut_mid_code_point,

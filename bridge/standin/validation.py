@@ -18,6 +18,17 @@ METADATA_VALUE_CHARACTERS_MAX = 512
 IDENTIFIER_CHARACTERS_MAX = 256
 
 _EFFORTS = ("max", "xhigh", "high", "medium", "low", "minimal", "none")
+_NUMBERS = (
+    "frequency_penalty",
+    "max_completion_tokens",
+    "max_output_tokens",
+    "max_tokens",
+    "presence_penalty",
+    "seed",
+    "temperature",
+    "top_k",
+    "top_p",
+)
 _ROLES = ("system", "developer", "user", "assistant", "tool")
 
 
@@ -35,7 +46,7 @@ def parse_body(body: bytes) -> JsonObject | None:
     """Return the JSON object of a body, or None when it is none."""
     try:
         document: Json = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
     return document if isinstance(document, Mapping) else None
 
@@ -44,7 +55,12 @@ def body_problem(endpoint: Endpoint, document: JsonObject) -> PlainAnswer | None
     """Return the refusal of a request that breaks a rule, or None."""
     is_responses = endpoint is Endpoint.RESPONSES
     problem = _responses_problem(document) if is_responses else _chat_problem(document)
-    return problem or _reasoning_problem(document) or tools_problem(endpoint, document)
+    return (
+        problem
+        or _number_problem(document)
+        or _reasoning_problem(document)
+        or tools_problem(endpoint, document)
+    )
 
 
 def unknown_model(model: str) -> PlainAnswer:
@@ -78,6 +94,14 @@ def _chat_problem(document: JsonObject) -> PlainAnswer | None:
     if not all(isinstance(one, Mapping) and one.get("role") in _ROLES for one in messages):
         return error_answer(400, "Invalid discriminator value: messages.role")
     return _identifier_problem(document, ("session_id",)) or _metadata_problem(document)
+
+
+def _number_problem(document: JsonObject) -> PlainAnswer | None:
+    for name in _NUMBERS:
+        value = document.get(name)
+        if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
+            return _issue(name, "expected number")
+    return None
 
 
 def _is_item(item: Json) -> bool:

@@ -148,11 +148,14 @@ def test_a_choice_has_the_shape_of_its_endpoint(choice: object, is_taken: bool) 
         {"reasoning": {"effort": "high", "max_tokens": 2000}},
         {"reasoning_effort": "very"},
         {"reasoning": {"effort": "high"}, "reasoning_effort": "high"},
+        {"temperature": "0.7"},
+        {"max_output_tokens": ""},
+        {"top_k": True},
         {"input": [{"content": "nobody said this"}]},
         {"input": ["hello"]},
     ],
 )
-def test_reasoning_and_items_out_of_shape_are_refused(change: dict[str, Any]) -> None:
+def test_reasoning_numbers_and_items_out_of_shape_are_refused(change: dict[str, Any]) -> None:
     assert problem(Endpoint.RESPONSES, {"model": "m", "input": [USER], **change}) is not None
 
 

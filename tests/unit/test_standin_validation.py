@@ -66,6 +66,6 @@ def test_a_key_is_needed_and_some_are_refused() -> None:
         assert answer.status == 401
 
 
-@pytest.mark.parametrize("body", [b"", b"[]", b"nonsense", b'"x"', b"\xff"])
+@pytest.mark.parametrize("body", [b"", b"[]", b"nonsense", b'"x"', b"\xff", b"[" * 100_000])
 def test_a_body_that_is_no_json_object_is_none(body: bytes) -> None:
     assert parse_body(body) is None
