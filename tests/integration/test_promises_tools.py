@@ -321,7 +321,19 @@ def test_a_tool_that_ignores_its_cancellation_holds_nothing_up(wire: Wire) -> No
         ("\ud83d half a character", "half a character"),
         ("x" * 300_000, "xxx"),
     ],
-    ids="none dict list int bytes nan set object deep surrogate big".split(" "),
+    ids=[
+        "none",
+        "dict",
+        "list",
+        "int",
+        "bytes",
+        "nan",
+        "set",
+        "object",
+        "deep",
+        "surrogate",
+        "big",
+    ],
 )
 def test_a_tool_that_returns_anything_gives_the_model_a_text(
     way: Way, wire: Wire, returned: object, is_heard: str | None
