@@ -12,6 +12,9 @@ from bridge.standin.script_values import Piece, Script, Voice
 
 def keeps_reasoning(conversation: Conversation, heard: Heard) -> bool:
     """Whether each round's reasoning stands unchanged, once, and before the calls it led to."""
+    if not conversation.rounds:
+        # It calls what is offered, without a thought.
+        return True
     expected: list[Thought | int] = []
     for number in range(heard.rounds_over):
         script = conversation.rounds[min(number, len(conversation.rounds) - 1)]

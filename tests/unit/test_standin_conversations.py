@@ -159,6 +159,12 @@ def test_signed_reasoning_has_to_come_back_unchanged_and_in_its_place(
     assert keeps_reasoning(conversation, heard(*items)) is is_kept
 
 
+def test_a_conversation_without_thinking_has_nothing_to_lose() -> None:
+    conversation = named_conversation("any-tool")
+    assert conversation is not None
+    assert keeps_reasoning(conversation, heard(call(0), output(0, "18")))
+
+
 @pytest.mark.parametrize(
     ("wanted", "answer"),
     [
