@@ -209,6 +209,9 @@ class Supervisor(ParentActor[SupervisorMessage]):
         kept = self._find(ref)
         if kept is not None and kept.stand is HELD:
             self._probe(kept)
+        elif kept is not None and kept.stand is DOWN and kept.due_s > self._now_s():
+            # The reminder came early, or the wait has grown since: nobody else would remember.
+            self._remind(kept, kept.due_s)
         self._reconcile()
 
     # --- breakers --------------------------------------------------------------------------------

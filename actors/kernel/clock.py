@@ -7,6 +7,8 @@ import time  # This module is where time comes in
 from collections.abc import Callable
 from typing import Protocol
 
+MILLISECOND_S = 0.001
+
 
 class Timer(Protocol):
     """A planned callback that can still be called off."""
@@ -52,7 +54,10 @@ class LoopClock:
         self.now_s = loop.time
         self.wall_s = wall_s
         self._call_at = loop.call_at
+        # uvloop counts timers in whole milliseconds and rounds to the nearest one: every other
+        # timer would run before its time, and find nothing due.
+        self._rounding_s = MILLISECOND_S / 2 if type(loop).__module__ == "uvloop" else 0.0
 
     def call_at(self, when_s: float, callback: Callable[[], object]) -> Timer:
         """See `Clock.call_at`."""
-        return self._call_at(when_s, callback)
+        return self._call_at(when_s + self._rounding_s, callback)
