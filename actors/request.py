@@ -384,7 +384,9 @@ class RequestActor(LoopActor[RequestMessage]):
 
     def _on_calls(self, ended: StreamEnded) -> None:
         """The answer ends with calls: run them, hand them over, or say why not."""
-        calls = tuple(each.call for each in self._conversation.calls)
+        # Items overlap on the wire: the model's own order is that of the output.
+        wanted = sorted(self._conversation.calls, key=lambda each: each.output_index)
+        calls = tuple(each.call for each in wanted)
         tools = self._tools
         if ended.status is EndStatus.INCOMPLETE:
             # Cut off while it was still being worded: nothing of it is run (FACTS, row 1).
@@ -392,7 +394,7 @@ class RequestActor(LoopActor[RequestMessage]):
             self._complete(ended)
         elif tools is None:
             self._hand_over(calls, ended)
-        elif self._round >= tools.rounds_max:
+        elif self._round > tools.rounds_max:
             spent = Noticed(notice=Notice.TOOL_ROUNDS_SPENT, amount=tools.rounds_max)
             self._show((spent,))
             self._complete(ended)

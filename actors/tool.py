@@ -178,7 +178,8 @@ class ToolActor(LoopActor[ToolMessage]):
             case CallRaised(error=error):
                 self._fail(error)
             case TimeSpent():
-                self._fail(ToolTimedOut(ErrorFacts(detail=too_slow(self._timeout_s))))
+                slow = too_slow(self._call.name, self._timeout_s)
+                self._fail(ToolTimedOut(ErrorFacts(detail=slow)))
             case Shutdown():
                 self._on_shutdown(message.deadline_s)
             case _:
@@ -239,10 +240,10 @@ def reason_of(error: BaseException) -> str:
     return detail or _NO_REASON
 
 
-def too_slow(limit_s: float) -> str:
+def too_slow(name: str, limit_s: float) -> str:
     """Say that a call took too long. It may have had an effect, which the model should know."""
     return (
-        f"The tool did not finish within {limit_s:g} seconds and was stopped. "
+        f"The tool {name} did not finish within {limit_s:g} seconds and was stopped. "
         "It is not known whether it had an effect."
     )
 

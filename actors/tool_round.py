@@ -73,7 +73,7 @@ class ToolSetup:
 
     Attributes:
         box: where they are.
-        rounds_max: provider calls of one chat, at most (SPEC 69).
+        rounds_max: how often calls are run in one chat (SPEC 69); the model may then answer.
         parallel_max: calls of one chat that run at once.
         batch_max: calls of the same name that start together.
         call_timeout_s: how long one call may take.
@@ -273,7 +273,7 @@ class ToolRoundActor(LoopActor[RoundMessage]):
         """Nobody waits for these calls any longer; what did finish keeps its output (SPEC 73)."""
         given_up = {call.call_id for call in calls}
         for call in calls:
-            self._note(call, too_slow(limit_s))
+            self._note(call, too_slow(call.name, limit_s))
         for ref, call in self._refs.items():
             if call.call_id in given_up:
                 self._dismiss(ref)

@@ -2,8 +2,8 @@
 
 `{name}` stands for a value. A line with a placeholder that has no value is left out.
 `{{#if name}} ... {{/if}}` keeps what is inside only if there is such a value; it may stand inside
-a line or around several, and inside of another one. What looks like a placeholder but is not
-known stays as it is written.
+a line or around several, and inside of another one. A name that nobody knows has no value. What
+asks for a member or a format of a value, as Python's own templates can, is refused.
 """
 
 from __future__ import annotations
@@ -21,6 +21,9 @@ NESTING_MAX: Final = 16
 _MARK: Final = re.compile(r"\{\{\s*([#/][^{}]*?|else[^{}]*?)\s*\}\}")
 _CONDITION: Final = re.compile(r"#if\s+([A-Za-z_][A-Za-z0-9_]*)")
 _PLACEHOLDER: Final = re.compile(r"(?<!\{)\{([A-Za-z_][A-Za-z0-9_]*)\}(?!\})")
+
+
+_EXPRESSION: Final = re.compile(r"(?<!\{)\{[A-Za-z_][A-Za-z0-9_]*[.\[!:][^{}\n]*\}(?!\})")
 
 
 class TemplateBroken(Exception):
@@ -91,6 +94,8 @@ def _parsed(template: str) -> tuple[_Token, ...]:
     """Take a template apart; blocks that do not fit together are found here."""
     if len(template) > TEMPLATE_CHARS_MAX:
         raise TemplateBroken(f"it is longer than {TEMPLATE_CHARS_MAX} characters")
+    if odd := _EXPRESSION.search(template):
+        raise TemplateBroken(f"{odd[0][:40]} is no placeholder")
     tokens: list[_Token] = []
     open_blocks = 0
     for line in template.replace("\r\n", "\n").replace("\r", "\n").splitlines(keepends=True):
@@ -143,9 +148,9 @@ def _kept(tokens: Iterable[_Token], values: Mapping[str, str]) -> str:
 def _filled(line: str, values: Mapping[str, str]) -> str | None:
     """Fill one line; None when one of its placeholders has no value."""
     named = _PLACEHOLDER.findall(line)
-    if any(values.get(name) == "" for name in named):
+    if not all(values.get(name) for name in named):
         return None
-    return _PLACEHOLDER.sub(lambda found: values.get(found[1], found[0]), line) if named else line
+    return _PLACEHOLDER.sub(lambda found: values[found[1]], line) if named else line
 
 
 def _calm(lines: Iterable[str]) -> list[str]:

@@ -211,9 +211,9 @@ class Promises:
         asyncio.run(self.is_told(way, failing(fault), requests=1, words=words))
 
     @WAYS
-    def test_a_balance_that_is_bound_for_a_moment_is_told(self, way: Way) -> None:
+    def test_a_balance_that_stays_bound_is_told_after_three_attempts(self, way: Way) -> None:
         asyncio.run(
-            self.is_told(way, failing(F.STATUS_402_IN_FLIGHT), requests=1, words="1 second")
+            self.is_told(way, failing(F.STATUS_402_IN_FLIGHT), requests=3, words="1 second")
         )
 
     @WAYS

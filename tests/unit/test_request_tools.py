@@ -159,15 +159,15 @@ async def test_a_call_in_an_answer_that_was_cut_off_is_never_run(stage: Stage) -
 @on_stage
 async def test_a_model_that_never_stops_calling_is_stopped_at_the_limit(stage: Stage) -> None:
     sink, box = ListSink(), ScriptedBox({"look": ["42"]})
-    provider = ScriptedProvider(*([calls(call("c1"))] for _ in range(4)))
+    provider = ScriptedProvider(*([calls(call("c1"))] for _ in range(5)))
     start_chat(stage, provider, sink, box, rounds_max=3)
     await stage.settle()
-    assert provider.opened == 3
-    assert len(box.invoked) == 2, "what nobody will read is not run"
+    assert provider.opened == 4
+    assert len(box.invoked) == 3, "what nobody will read is not run"
     assert notices(sink) == [Notice.TOOL_ROUNDS_SPENT]
     (ending,) = sink.endings
     assert isinstance(ending, Completed)
-    assert ending.rounds == 3
+    assert ending.rounds == 4
 
 
 @on_stage
