@@ -10,10 +10,11 @@ is ignored.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from functools import lru_cache
 from types import NoneType
-from typing import ClassVar, Self, get_args
+from typing import Any, ClassVar, Final, NamedTuple, Self, get_args
 
 from pydantic import (
     BaseModel,
@@ -27,7 +28,21 @@ from pydantic import (
 )
 
 from bridge.config.errors import ValveProblem, shown_value
-from bridge.config.secret_text import SecretText
+from bridge.config.secret_text import SECRET_KEY_VARIABLE, SecretText
+
+# What a stored form is made of, and what cannot change behind our back.
+_PLAIN: Final = frozenset({str, int, float, bool, NoneType})
+
+
+class _Made(NamedTuple):
+    """A form as it was filled in last, and what became of it."""
+
+    given: dict[str, Any]
+    types: list[type]
+    environment: tuple[str | None, ...]
+    values: dict[str, Any]
+    fields_set: set[str]
+    problems: tuple[ValveProblem, ...]
 
 
 class ForgivingModel(BaseModel):
@@ -37,14 +52,62 @@ class ForgivingModel(BaseModel):
         stored_blank: fields whose default is stored as a blank, because it comes out of the
             environment: it neither freezes in the database nor puts a key there that nobody typed.
         stores_chosen_only: leave out of the stored form what nobody has set.
+        variables: the environment variable behind the default of a field, where there is one.
     """
 
     model_config = ConfigDict(extra="ignore", allow_inf_nan=False)
 
     stored_blank: ClassVar[tuple[str, ...]] = ()
     stores_chosen_only: ClassVar[bool] = False
+    variables: ClassVar[Mapping[str, str]] = {}
+
+    _last_made: ClassVar[dict[type, _Made]] = {}
 
     _problems: tuple[ValveProblem, ...] = PrivateAttr(default=())
+
+    def __init__(self, /, **data: Any) -> None:  # Any: a form may hold whatever was stored
+        """Check a form, or copy what came of the same one the last time.
+
+        Open WebUI builds the form before every call, nearly always out of the same values, and to
+        check a hundred of them costs more than all else that is done for them.
+        """
+        cls = type(self)
+        made = cls._last_made.get(cls)
+        if (
+            made is not None
+            and made.given == data
+            and made.types == [*map(type, data.values())]
+            and made.environment == cls._environment(data)
+        ):
+            self.__setstate__(
+                {
+                    "__dict__": made.values.copy(),
+                    "__pydantic_fields_set__": made.fields_set.copy(),
+                    "__pydantic_extra__": None,
+                    "__pydantic_private__": {"_problems": made.problems},
+                }
+            )
+            return
+        super().__init__(**data)
+        types = [*map(type, data.values())]
+        if _PLAIN.issuperset(types):
+            cls._last_made[cls] = _Made(
+                given=data,
+                types=types,
+                environment=cls._environment(data),
+                values=self.__dict__.copy(),
+                fields_set=self.model_fields_set.copy(),
+                problems=self._problems,
+            )
+
+    @classmethod
+    def _environment(cls, data: Mapping[str, object]) -> tuple[str | None, ...]:
+        """Read what has a say in the values beside the form itself."""
+        read = os.environ.get
+        behind = [
+            read(variable) for name, variable in cls.variables.items() if _is_blank(data.get(name))
+        ]
+        return (read(SECRET_KEY_VARIABLE), *behind)
 
     def problems(self) -> tuple[ValveProblem, ...]:
         """Return what was set and cannot be obeyed; the default rules in its place."""

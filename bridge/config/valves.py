@@ -5,6 +5,7 @@ How the form behaves is told in `valve_model.py`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 from bridge.config.valves_connection import ConnectionValves
@@ -30,4 +31,9 @@ class Valves(
 ):
     """Admin settings of the pipe; each takes effect with the next request (SPEC 16)."""
 
-    stored_blank: ClassVar[tuple[str, ...]] = ("BASE_URL", "API_KEY", "LOG_LEVEL")
+    variables: ClassVar[Mapping[str, str]] = {
+        "BASE_URL": "OPENROUTER_API_BASE_URL",
+        "API_KEY": "OPENROUTER_API_KEY",
+        "LOG_LEVEL": "GLOBAL_LOG_LEVEL",
+    }
+    stored_blank: ClassVar[tuple[str, ...]] = tuple(variables)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
@@ -157,3 +158,37 @@ def test_a_default_of_the_environment_is_never_stored() -> None:
         stored = Valves().model_dump()
         assert (stored["API_KEY"], stored["LOG_LEVEL"], stored["BASE_URL"]) == ("", "", "")
         assert str(Valves.model_validate(stored).API_KEY) == "sk-env"
+
+
+def built(**told: Any) -> Valves:
+    """Build a form as Open WebUI does, out of whatever was stored."""
+    return Valves(**told)
+
+
+def test_a_form_that_is_built_again_says_the_same_and_is_not_the_same() -> None:
+    told = {"MODEL_ID": "openai/gpt-4o", "MAX_CONCURRENT_REQUESTS": 5000, "LOG_LEVEL": " "}
+    first, again = built(**told), built(**told)
+    assert again == first
+    assert again.problems() == first.problems() != ()
+    assert again.model_dump() == first.model_dump()
+    again.MODEL_ID = ""
+    again.MAX_CONCURRENT_REQUESTS = 7
+    third = built(**told)
+    assert third == first
+    assert third.model_fields_set == first.model_fields_set
+
+
+@pytest.mark.parametrize("looks_equal", [1, 1.0, True])
+def test_values_that_only_compare_equal_are_not_taken_for_each_other(looks_equal: object) -> None:
+    built(MODEL_ID=1)
+    (problem,) = built(MODEL_ID=looks_equal).problems()
+    assert problem.value == str(looks_equal)
+
+
+@pytest.mark.parametrize("blank", [None, "  "])
+def test_the_environment_is_read_again_for_a_form_that_is_built_again(blank: str | None) -> None:
+    levels = []
+    for level in ("DEBUG", "ERROR"):
+        with environment(GLOBAL_LOG_LEVEL=level):
+            levels.append(built(LOG_LEVEL=blank).LOG_LEVEL)
+    assert levels == ["DEBUG", "ERROR"]
