@@ -25,9 +25,11 @@ the gate's policies learn of failures that were handled well. A stop is an order
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeAlias, assert_never
+
+from msgspec.structs import replace
 
 from actors.conversation import Conversation, advance, reply_items
 from actors.kernel.actor import LoopActor

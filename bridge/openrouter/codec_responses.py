@@ -7,10 +7,10 @@ stays an item of its own, word for word; nothing is merged or trimmed (SPEC 29-3
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Final
 
 import msgspec
+from msgspec.structs import replace
 
 from actors.ports import Endpoint, ProviderCall, ProviderError, StreamDecoder
 from actors.values import (

@@ -7,8 +7,10 @@ The `Remedies` port. Each remedy is used once in a chat; they are looked at in t
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final, TypeAlias
+
+from msgspec.structs import replace
 
 from actors.ports import ProviderError, Remedied
 from actors.values import (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from actors.values import ImagePart, OpaquePart, Part, TextPart
@@ -18,7 +18,7 @@ _EMPTY: Final = TextPart(text="")
 _IMAGE_WORD: Final = "[image]"
 
 
-def parts_of(content: object, *, keeps_marks: bool = False) -> Iterator[Part]:
+def parts_of(content: object, *, keeps_marks: bool = False) -> tuple[Part, ...]:
     """Read content: a string, a list of blocks, or one block alone.
 
     Args:
@@ -26,12 +26,12 @@ def parts_of(content: object, *, keeps_marks: bool = False) -> Iterator[Part]:
         keeps_marks: pass a text on as it is when it says what to cache. Chat takes such marks,
             /responses does not (FACTS, Prompt caching).
     """
+    # Some providers refuse a text without a character.
+    if isinstance(content, str):
+        return (TextPart(text=whole(content)),) if content else ()
     blocks: Iterable[object] = content if isinstance(content, list | tuple) else (content,)
-    for block in blocks:
-        part = _part(block, keeps_marks)
-        # Some providers refuse a text without a character.
-        if part is not None and part != _EMPTY:
-            yield part
+    parts = (_part(block, keeps_marks) for block in blocks)
+    return tuple(part for part in parts if part is not None and part != _EMPTY)
 
 
 def text_of(content: object) -> str:

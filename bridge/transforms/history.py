@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import Final
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from actors.values import (
     Item,
@@ -34,11 +36,12 @@ TOOL_ROLE: Final = "tool"
 NO_ARGUMENTS: Final = "{}"
 
 _ROLES: Final = {role.value: role for role in Role}
+# Bound once: in Python 3.11 a look at a member of an enum costs as much as a call.
+_ASSISTANT: Final = Role.ASSISTANT
 _PHASES: Final = frozenset({"commentary", "final_answer"})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class History:
+class History(Struct, frozen=True, kw_only=True, gc=False):
     """A conversation, and what did not go in as it came.
 
     `messages_dropped` had no role that is sent, or nothing to say; `items_dropped` are calls
@@ -66,33 +69,34 @@ def history_of(messages: object, *, keeps_marks: bool = False) -> History:
     unnamed: deque[str] = deque()
     for position, message in enumerate(listed):
         before = len(items)
-        if isinstance(message, Mapping):
-            items += _items(message, position, unnamed, keeps_marks)
+        # `dict` first: to ask for the abstract class costs a multiple.
+        if isinstance(message, (dict, Mapping)):
+            spelled = message.get("role")
+            role = _ROLES.get(spelled) if isinstance(spelled, str) else None
+            if role is _ASSISTANT:
+                items += _answer(message, position, unnamed, keeps_marks)
+            elif role is not None:
+                if parts := parts_of(message.get("content"), keeps_marks=keeps_marks):
+                    items.append(Turn(role=role, parts=parts))
+            elif spelled == TOOL_ROLE:
+                items.append(_output(message, unnamed))
         dropped += len(items) == before
     pairs = paired(items)
-    parts = (part for item in pairs.items if isinstance(item, Turn) for part in item.parts)
     return History(
         items=pairs.items,
         messages_dropped=dropped,
         items_dropped=pairs.dropped,
-        blocks_opaque=sum(isinstance(part, OpaquePart) for part in parts),
+        blocks_opaque=_blocks_opaque(pairs.items),
     )
 
 
-def _items(
-    message: Mapping[object, object], position: int, unnamed: deque[str], keeps_marks: bool
-) -> Iterator[Item]:
-    spelled = message.get("role")
-    if spelled == TOOL_ROLE:
-        yield _output(message, unnamed)
-        return
-    role = _ROLES.get(spelled) if isinstance(spelled, str) else None
-    if role is Role.ASSISTANT:
-        yield from _answer(message, position, unnamed, keeps_marks)
-    elif role is not None:
-        parts = tuple(parts_of(message.get("content"), keeps_marks=keeps_marks))
-        if parts:
-            yield Turn(role=role, parts=parts)
+def _blocks_opaque(items: Sequence[Item]) -> int:
+    count = 0
+    for item in items:
+        if type(item) is Turn:
+            for part in item.parts:
+                count += type(part) is OpaquePart
+    return count
 
 
 def _answer(
@@ -102,14 +106,14 @@ def _answer(
     thinking = _objects(message.get("reasoning_details"))
     if thinking and (as_json := json_text(thinking)) != NULL:
         yield Reasoning(wire=WireFormat.CHAT, json=as_json)
-    parts = tuple(_spoken(parts_of(message.get("content"), keeps_marks=keeps_marks)))
+    parts = _spoken(parts_of(message.get("content"), keeps_marks=keeps_marks))
     refusal = message.get("refusal")
     if not parts and isinstance(refusal, str) and refusal:
         parts = (TextPart(text=whole(refusal)),)
     if parts:
         phase = message.get("phase")
         yield Turn(
-            role=Role.ASSISTANT,
+            role=_ASSISTANT,
             parts=parts,
             annotations=tuple(
                 as_json
@@ -129,14 +133,16 @@ def _answer(
             yield read
 
 
-def _spoken(parts: Iterator[Part]) -> Iterator[Part]:
+def _spoken(parts: tuple[Part, ...]) -> tuple[Part, ...]:
+    spoken: list[Part] = []
     for part in parts:
         if isinstance(part, TextPart):
             text = without_details(part.text)
             if text:
-                yield part if text == part.text else replace(part, text=text)
+                spoken.append(part if text == part.text else replace(part, text=text))
         else:
-            yield part
+            spoken.append(part)
+    return tuple(spoken)
 
 
 def _call(call: object, made_up: str) -> ToolCall | None:

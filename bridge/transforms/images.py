@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
 from typing import Final
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from actors.values import ImagePart, Item, Part, Role, TextPart, Turn
 
@@ -20,8 +22,7 @@ _ADDRESS: Final = re.compile(r"""(?:https?://|data:image/)[^\s()<>"']+""")
 _ALT_CHARS_MAX: Final = 1000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChosenImages:
+class ChosenImages(Struct, frozen=True, kw_only=True, gc=False):
     """Items with only the images that are sent.
 
     `surplus` of the newest question's images were over the limit, `unseen` cannot be looked at

@@ -11,9 +11,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Final
+
+from msgspec import Struct
 
 from actors.values import Catalog, Model
 
@@ -36,8 +38,7 @@ _DATE: Final = re.compile(r"-\d{4}-\d{2}-\d{2}(?=$|:)", re.ASCII)
 _VARIANTS_MAX: Final = 4
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ModelId:
+class ModelId(Struct, frozen=True, kw_only=True, gc=False):
     """An id as the provider spells it, in its parts; `str` puts it together again.
 
     Attributes:
@@ -53,11 +54,7 @@ class ModelId:
     @classmethod
     def parse(cls, spelled: str) -> ModelId:
         """Take an exact id apart. No spelling is refused: whether it exists, a catalog tells."""
-        head, mark, preset = spelled.partition(_PRESET)
-        if not preset:
-            head = spelled
-        base, *variants = head.split(":")
-        return cls(base=base, variants=tuple(variants), preset=preset if mark else "")
+        return _parsed(spelled)
 
     def __str__(self) -> str:
         preset = f"{_PRESET}{self.preset}" if self.preset else ""
@@ -79,12 +76,20 @@ class ModelId:
         return self.base.startswith("~")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FoundModel:
+class FoundModel(Struct, frozen=True, kw_only=True, gc=False):
     """The exact id to send, and the row that describes the model; None where none does."""
 
     id: str
     model: Model | None = None
+
+
+@lru_cache(maxsize=256)
+def _parsed(spelled: str) -> ModelId:
+    head, mark, preset = spelled.partition(_PRESET)
+    if not preset:
+        head = spelled
+    base, *variants = head.split(":")
+    return ModelId(base=base, variants=tuple(variants), preset=preset if mark else "")
 
 
 def listed_id(exact_id: str) -> str:
@@ -133,8 +138,11 @@ def find_model(
         The id to send. A row of that very id comes first; else one without its variants and
         its preset. None when the catalog lacks it and it is no preset, alias or router.
     """
+    spelled = asked.removeprefix(f"{function_id}.")
+    if (exact := model_ids.get(listed_id(spelled))) is not None:
+        return FoundModel(id=exact, model=models.get(exact))
     # A maker may bear the name of the function: then what was taken off belongs to the model.
-    spellings = tuple(dict.fromkeys((asked.removeprefix(f"{function_id}."), asked)))
+    spellings = tuple(dict.fromkeys((spelled, asked)))
     for spelled in spellings:
         if (found := _listed(spelled, model_ids, models)) is not None:
             return found

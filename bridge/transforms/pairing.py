@@ -8,13 +8,16 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from actors.values import Item, Reasoning, Role, ToolCall, ToolOutput, Turn
 
+# Most conversations hold nothing else, and nothing in them has a partner.
+_TURNS_ALONE = {Turn}
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Paired:
+
+class Paired(Struct, frozen=True, kw_only=True, gc=False):
     """Items in which every call has its output. `dropped` had no partner, or led to nothing."""
 
     items: tuple[Item, ...]
@@ -29,6 +32,8 @@ def paired(items: Sequence[Item]) -> Paired:
     follow the last of them, in the order of the calls. Thinking that led to nothing that is
     left goes as well, because a provider wants to see what it led to.
     """
+    if {*map(type, items)} == _TURNS_ALONE:
+        return Paired(items=tuple(items), dropped=0)
     outputs = _outputs_by_call(items)
     kept: list[Item] = []
     waiting: list[ToolOutput] = []

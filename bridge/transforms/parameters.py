@@ -5,7 +5,7 @@ A parameter's value is JSON text: most of them are only passed on, and are never
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from actors.values import Parameter
 from bridge.transforms.json_text import NULL, json_text, json_value
@@ -16,11 +16,20 @@ def names_of(parameters: Iterable[Parameter]) -> frozenset[str]:
     return frozenset(parameter.name for parameter in parameters)
 
 
+def names_any(parameters: Iterable[Parameter], names: Collection[str]) -> bool:
+    """Say whether any of these is set."""
+    for parameter in parameters:  # noqa: SIM110 - most requests have few, and `any` costs more
+        if parameter.name in names:
+            return True
+    return False
+
+
 def value_of(parameters: Iterable[Parameter], name: str) -> object:
     """Return the decoded value of a parameter; None when it is not set."""
-    found = (parameter.json for parameter in parameters if parameter.name == name)
-    text = next(found, None)
-    return None if text is None else json_value(text)
+    for parameter in parameters:
+        if parameter.name == name:
+            return json_value(parameter.json)
+    return None
 
 
 def members_of(parameters: Iterable[Parameter], name: str) -> dict[str, object]:
@@ -44,11 +53,17 @@ def word_of(value: object) -> str:
 
 def changed(parameters: Iterable[Parameter], values: Mapping[str, object]) -> tuple[Parameter, ...]:
     """Set parameters, each at its old place or at the end; a value of None takes it away."""
-    texts = {name: json_text(value) for name, value in values.items()}
-    kept = [
-        Parameter(name=each.name, json=texts.pop(each.name)) if each.name in texts else each
-        for each in parameters
-    ]
+    texts = {
+        name: text
+        for name, value in values.items()
+        if value is not None and (text := json_text(value)) != NULL
+    }
+    kept: list[Parameter] = []
+    for each in parameters:
+        # Only what is named here: a null that somebody else set is not ours to take away.
+        if each.name not in values:
+            kept.append(each)
+        elif (text := texts.pop(each.name, NULL)) != NULL:
+            kept.append(Parameter(name=each.name, json=text))
     kept += [Parameter(name=name, json=text) for name, text in texts.items()]
-    # Only what is named here: a null that somebody else set is not ours to take away.
-    return tuple(each for each in kept if each.name not in values or each.json != NULL)
+    return tuple(kept)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import msgspec
+from msgspec import Struct
 
 from actors.values import WireFormat
 from bridge.transforms.text import whole
@@ -109,8 +110,7 @@ def policy_from(valves: Mapping[str, object]) -> RequestPolicy:
     return msgspec.convert(fields, RequestPolicy)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Caller:
+class Caller(Struct, frozen=True, kw_only=True, gc=False):
     """Who asks, from where. "" stands for what is not known.
 
     `searches_web` says that the reader switched the provider's web search on for this message.

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Final
+
+from msgspec.structs import replace
 
 from actors.values import ChatRequest, Model, Parameter, Tool, WireFormat
 from bridge.transforms.efforts import MINIMAL, OFF, weakest_first
 from bridge.transforms.model_ids import ModelId
-from bridge.transforms.parameters import changed, members_of, value_of, word_of
+from bridge.transforms.parameters import changed, members_of, names_any, value_of, word_of
 from bridge.transforms.policy import RequestPolicy
 
 REASONING: Final = "reasoning"
@@ -57,6 +58,9 @@ def with_reasoning(request: ChatRequest, model: Model | None, policy: RequestPol
         return request
     parameters = request.parameters
     if REASONING in model.parameters:
+        if not names_any(parameters, REASONING_NAMES):
+            # Nearly every request: the settings alone decide.
+            return _as_the_policy_says(request, model, policy)
         wanted = _reasoning(parameters, model, policy) if _is_asked(parameters, policy) else None
         changes: dict[str, object] = {REASONING: wanted, EFFORT: None, INCLUDE: None}
         return _changed(request, changes)
@@ -64,6 +68,12 @@ def with_reasoning(request: ChatRequest, model: Model | None, policy: RequestPol
         return _changed(request, {REASONING: None, EFFORT: None, INCLUDE: False})
     included = _included(parameters, policy) if _is_asked(parameters, policy) else None
     return _changed(request, {REASONING: None, EFFORT: None, INCLUDE: included})
+
+
+def _as_the_policy_says(request: ChatRequest, model: Model, policy: RequestPolicy) -> ChatRequest:
+    if not policy.asks_reasoning:
+        return request
+    return _changed(request, {REASONING: _reasoning((), model, policy)})
 
 
 def wanted_effort(request: ChatRequest, model: Model | None, policy: RequestPolicy) -> str:
@@ -94,11 +104,11 @@ def with_betas(request: ChatRequest, policy: RequestPolicy) -> ChatRequest:
     wanted = [INTERLEAVED_BETA] if policy.interleaves_thinking and takes_it else []
     if any(isinstance(tool, Tool) and tool.strict for tool in request.tools):
         wanted.append(STRICT_TOOLS_BETA)
+    if not wanted:
+        return request
     given = [value for name, value in request.headers if name.lower() == BETA_HEADER]
     words = dict.fromkeys(word.strip() for value in (*given, *wanted) for word in value.split(","))
     words.pop("", None)
-    if not wanted:
-        return request
     others = tuple(header for header in request.headers if header[0].lower() != BETA_HEADER)
     return replace(request, headers=(*others, (BETA_HEADER, ",".join(words))))
 

@@ -6,10 +6,12 @@ an error (SPEC 26, 30). Only a request without a model or without a single messa
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
 from enum import Enum
 from typing import Final
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from actors.values import ChatRequest, Item, Model, Parameter, WireFormat
 from bridge.transforms.history import history_of
@@ -111,8 +113,7 @@ class RequestInvalid(Exception):
         return f"{self.fault.value} at {self.where}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReadBody:
+class ReadBody(Struct, frozen=True, kw_only=True, gc=False):
     """A request and what did not go in as it came.
 
     Attributes:
@@ -212,7 +213,8 @@ def read_plain_body(
     Of the settings only those count that say in which format the conversation goes out, and
     how much of it.
     """
-    fields: Mapping[object, object] = body if isinstance(body, Mapping) else {}
+    # `dict` first: to ask for the abstract class costs a multiple.
+    fields: Mapping[object, object] = body if isinstance(body, (dict, Mapping)) else {}
     found = _model(fields.get("model"), function_id, model_ids, models)
     wire = _wire(found.id, policy)
     history = history_of(fields.get("messages"), keeps_marks=wire is WireFormat.CHAT)
@@ -226,7 +228,7 @@ def read_plain_body(
             request_id=request_id,
             model=found.id,
             items=chosen.items,
-            parameters=tuple(_parameters(fields)),
+            parameters=_parameters(fields),
             wire=wire,
         ),
         function_id=function_id,
@@ -291,14 +293,17 @@ def _described(value: object) -> str:
     return f"{len(value)} entries" if isinstance(value, list | tuple) else type(value).__name__
 
 
-def _parameters(fields: Mapping[object, object]) -> Iterator[Parameter]:
+def _parameters(fields: Mapping[object, object]) -> tuple[Parameter, ...]:
     """Read every other key; a null, or what JSON cannot express, was not set."""
+    parameters: list[Parameter] = []
     for name, value in fields.items():
-        if isinstance(name, str) and name not in CONTROL_KEYS and value is not None:
+        if name not in CONTROL_KEYS and value is not None and isinstance(name, str):
             as_json = json_text(value)
             if as_json != NULL:
-                yield Parameter(name=whole(name), json=as_json)
-    if fields.get(_TOOL_CHOICE) is None:
-        choice = tool_choice_from(fields.get("function_call"))
+                parameters.append(Parameter(name=whole(name), json=as_json))
+    called = fields.get("function_call")
+    if called is not None and fields.get(_TOOL_CHOICE) is None:
+        choice = tool_choice_from(called)
         if choice is not None:
-            yield Parameter(name=_TOOL_CHOICE, json=json_text(choice))
+            parameters.append(Parameter(name=_TOOL_CHOICE, json=json_text(choice)))
+    return tuple(parameters)

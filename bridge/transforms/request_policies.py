@@ -7,8 +7,9 @@ the caller said about the same thing always stands.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Final
+
+from msgspec.structs import replace
 
 from actors.values import ChatRequest, Model, OpaqueTool, Tool
 from bridge.transforms.blocks import CACHE_MARK
@@ -17,6 +18,7 @@ from bridge.transforms.model_ids import ModelId, find_model
 from bridge.transforms.parameters import (
     changed,
     entries_of,
+    names_any,
     names_of,
     value_of,
     word_of,
@@ -34,6 +36,8 @@ USER_CHARS_MAX: Final = 128
 SESSION_CHARS_MAX: Final = 256
 IDENTIFIER_CHARS_MAX: Final = 512
 
+_FLAGS: Final = (FALLBACK_FLAG, *NO_SEARCH_FLAGS)
+_IDENTIFIERS: Final = ("user", "session_id", "metadata")
 _PLUGINS: Final = "plugins"
 _SEARCH_OPTIONS: Final = "web_search_options"
 _SEARCH_PRICE: Final = "web_search"
@@ -80,9 +84,11 @@ def with_custom_parameters(
         The request without those flags, and whether the web may be searched for it.
     """
     parameters = request.parameters
+    if not names_any(parameters, _FLAGS):
+        return request, True
     fallbacks = _fallbacks(value_of(parameters, FALLBACK_FLAG), function_id, model_ids)
     may_search = not any(is_yes(value_of(parameters, flag)) for flag in NO_SEARCH_FLAGS)
-    flags: dict[str, object] = dict.fromkeys((FALLBACK_FLAG, *NO_SEARCH_FLAGS))
+    flags: dict[str, object] = dict.fromkeys(_FLAGS)
     if fallbacks:
         given = [each for each in entries_of(parameters, "models") if isinstance(each, str)]
         flags["models"] = list(dict.fromkeys((*given, *fallbacks)))
@@ -121,7 +127,7 @@ def can_search(model: Model | None) -> bool:
 
 def with_trimming(request: ChatRequest) -> ChatRequest:
     """Have a conversation that is too long cut in its middle (SPEC 112)."""
-    if "transforms" in names_of(request.parameters):
+    if names_any(request.parameters, ("transforms",)):
         return request
     return _with_plugin(request, {"id": TRIMMING_PLUGIN, "engine": "middle-out"})
 
@@ -149,6 +155,11 @@ def with_cache_ttl(request: ChatRequest, ttl: str) -> ChatRequest:
 
 def with_identifiers(request: ChatRequest, policy: RequestPolicy, caller: Caller) -> ChatRequest:
     """Say who asks, as far as the settings allow; nothing else does (SPEC 176, 177)."""
+    is_silent = not (
+        policy.sends_user or policy.sends_session or policy.sends_chat or policy.sends_message
+    )
+    if is_silent and not names_any(request.parameters, _IDENTIFIERS):
+        return request
     user = caller.user_id if policy.sends_user and _fits(caller.user_id, USER_CHARS_MAX) else None
     session = caller.session_id if policy.sends_session else None
     session = session if session and _fits(session, SESSION_CHARS_MAX) else None

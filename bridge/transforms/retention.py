@@ -8,8 +8,9 @@ changes the beginning (SPEC 34, 121).
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from typing import Final
+
+from msgspec.structs import replace
 
 from actors.values import Item, Role, ToolOutput, Turn
 
@@ -24,7 +25,7 @@ def with_short_outputs(items: Sequence[Item], *, turns_kept: int) -> tuple[Item,
     An output stays whole for `turns_kept` turns at least, and for less than twice as many: the
     line between old and new moves once in `turns_kept` turns, first when the first turn is old.
     """
-    if turns_kept <= 0:
+    if turns_kept <= 0 or ToolOutput not in {*map(type, items)}:
         return tuple(items)
     turns = _turns(items)
     steps = (turns[-1] - 1) // turns_kept if turns else 0

@@ -6,8 +6,9 @@ Pure. The request for one, and what stands in for an answer when there is none (
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Final
+
+from msgspec.structs import replace
 
 from actors.values import ChatRequest, Model
 from bridge.transforms.model_ids import NO_MODELS

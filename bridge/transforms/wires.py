@@ -21,6 +21,8 @@ def wire_for(
             case counts.
         force_chat: likewise; the other list wins over it.
     """
+    if not force_responses and not force_chat:
+        return default
     spellings = tuple(_spellings(model_id))
     if _is_named(spellings, force_responses):
         return WireFormat.RESPONSES
