@@ -7,6 +7,7 @@ stays an item of its own, word for word; nothing is merged or trimmed (SPEC 29-3
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Final
 
 import msgspec
@@ -44,6 +45,11 @@ SEALED_THINKING: Final = "reasoning.encrypted_content"
 CACHE_TTL_DEFAULT: Final = "5m"
 """How long a provider keeps a prefix when no time is named."""
 
+REMEMBERED_CHARS_MAX: Final = 1024
+"""Parameters up to this size are decoded once for all requests that set them like this."""
+
+_NO_PARAMETERS: Final[Mapping[str, object]] = {}
+
 
 class ResponsesCodec:
     """The `Codec` port for POST /responses."""
@@ -78,8 +84,7 @@ class ResponsesCodec:
 
 
 def _body(request: ChatRequest) -> bytes:
-    given = {parameter.name: _value(parameter) for parameter in request.parameters}
-    parameters = responses_parameters(given)
+    parameters = _parameters(request.parameters) if request.parameters else _NO_PARAMETERS
     document: dict[str, object] = {
         "model": request.model,
         "input": wire_input(request.items),
@@ -89,10 +94,23 @@ def _body(request: ChatRequest) -> bytes:
         document["tools"] = wire_tools(request.tools)
     if request.cache_ttl is not None:
         document["cache_control"] = _cache_mark(request.cache_ttl)
-    if _asks_for_thinking(parameters):
+    if parameters and _asks_for_thinking(parameters):
         document["include"] = [SEALED_THINKING]
     # What the caller set stands; what a request is made of is no parameter (SPEC 103).
-    return msgspec.json.encode(document | parameters)
+    return msgspec.json.encode({**document, **parameters} if parameters else document)
+
+
+def _parameters(given: tuple[Parameter, ...]) -> Mapping[str, object]:
+    """Write the parameters; those of most requests follow from the same settings."""
+    chars = sum(len(parameter.json) for parameter in given)
+    return (_remembered if chars <= REMEMBERED_CHARS_MAX else _written)(given)
+
+
+def _written(given: tuple[Parameter, ...]) -> Mapping[str, object]:
+    return responses_parameters({parameter.name: _value(parameter) for parameter in given})
+
+
+_remembered = lru_cache(maxsize=128)(_written)
 
 
 def _cache_mark(ttl: str) -> dict[str, str]:

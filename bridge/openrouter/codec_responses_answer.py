@@ -25,19 +25,26 @@ PART_KINDS: Final[Mapping[str, PartKind]] = {
     "summary_text": PartKind.SUMMARY,
 }
 
+REMEMBERED_ITEMS_MAX: Final = 32
+REMEMBERED_BYTES_MAX: Final = 64 * 1024
+"""Of each finished item; where one is longer, or they are more, the terminal event is read in full.
+"""
+
 _EMPTY_LIST_CHARS: Final = len("[]")
 
 
 class Answer:
     """The ledgers of one answer; `parts` gathers the events of all three."""
 
-    __slots__ = ("_item_types", "calls", "items", "parts")
+    __slots__ = ("_finished", "_item_types", "calls", "items", "parts")
 
     def __init__(self) -> None:
         self.parts = PartLedger()
         self.calls = CallLedger()
         self.items = ItemLedger()
         self._item_types: dict[int, str] = {}
+        # Finished items as they were written, as long as nothing stands out of their order.
+        self._finished: list[Raw] | None = []
 
     def tell(self, events: Iterable[StreamEvent]) -> None:
         """Add events to what was told."""
@@ -55,10 +62,18 @@ class Answer:
         item = read_item(raw)
         self._item_types[output_index] = item.type
         self._state_item(output_index, item, raw)
+        finished = self._finished
+        if finished is not None:
+            is_next = output_index == len(finished) < REMEMBERED_ITEMS_MAX
+            if is_next and len(raw) <= REMEMBERED_BYTES_MAX:
+                finished.append(raw)
+            else:
+                self._finished = None
 
     def state_output(self, output: Sequence[Raw]) -> None:
         """Take the list of all items that the terminal event repeats."""
-        if not output:
+        if not output or output == self._finished:
+            # Nearly always: word for word what was told item by item.
             return
         items = [decode_item(raw) for raw in output]
         types = [item.type for item in items]
@@ -99,6 +114,6 @@ class Answer:
         for index, part in enumerate(parts):
             kind = PART_KINDS.get(part.type)
             if kind is not None:
-                self.parts.state((kind, output_index, index), part.stated)
+                self.parts.state((kind, output_index, index), part.text or part.refusal or "")
             if len(part.annotations) > _EMPTY_LIST_CHARS:
                 self.tell(self.items.note_all(output_index, index, part.annotations))

@@ -85,6 +85,8 @@ class CallLedger:
 
     def close(self) -> Sequence[StreamEvent]:
         """Tell the calls that nothing finished, when the answer itself ended well."""
+        if not self._calls:
+            return ()
         waiting = sorted(
             item for item in self._calls.items() if not item[1].is_told and item[1].name
         )

@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 import msgspec
+from msgspec import Raw
 
 from actors.values import (
     EndStatus,
@@ -73,6 +74,8 @@ _CALLS_DONE: Final = (
 )
 _SEARCHING: Final = ("response.web_search_call.in_progress", "response.web_search_call.searching")
 _BEGINNINGS: Final = ("response.created", "response.queued", "response.in_progress")
+# How they are written by nearly every host; what is written otherwise is decoded like the rest.
+_BEGINNING_HEADS: Final = tuple(b'{"type":"%b"' % kind.encode() for kind in _BEGINNINGS)
 _ENDINGS: Final = {
     "response.completed": EndStatus.COMPLETED,
     "response.incomplete": EndStatus.INCOMPLETE,
@@ -114,13 +117,14 @@ class EventReader:
     after it says the same again.
     """
 
-    __slots__ = ("_answer", "_beginning", "_parts", "_skipped_count", "is_over")
+    __slots__ = ("_answer", "_beginning", "_is_under_way", "_parts", "_skipped_count", "is_over")
 
     def __init__(self) -> None:
         self._answer = Answer()
         self._parts = self._answer.parts
         self._skipped_count = 0
         self._beginning = b""
+        self._is_under_way = False
         self.is_over = False
 
     def read_one(self, payload: bytes) -> None:
@@ -149,6 +153,8 @@ class EventReader:
 
     def read(self, payloads: Sequence[bytes]) -> None:
         """Go through the payloads of one read; runs of deltas are collected on the way."""
+        if not self._is_under_way:
+            payloads = self._behind_beginnings(payloads)
         run, texts = Delta(), [""]
         run_type: str | None = None
         run_output = run_content = run_summary = 0
@@ -179,6 +185,15 @@ class EventReader:
                 return
         if run_type is not None:
             self._end_run(run, texts)
+
+    def _behind_beginnings(self, payloads: Sequence[bytes]) -> Sequence[bytes]:
+        """Put the first events aside without reading them: they tell nothing that is shown."""
+        for at, payload in enumerate(payloads):
+            if not payload.startswith(_BEGINNING_HEADS):
+                self._is_under_way = True
+                return payloads[at:]
+            self._beginning = payload
+        return ()
 
     def _end_run(self, run: Delta, texts: Sequence[str]) -> None:
         self._parts.advance(_place(_DELTAS[run.type], run), "".join(texts))
@@ -219,8 +234,11 @@ class EventReader:
         self._parts.state(place, stated)
 
     def _read_part_done(self, event: Delta, payload: bytes) -> None:
-        places = [_place(kind, event) for kind in _PARTS_DONE[event.type]]
-        is_told = any(map(self._parts.is_told, places))
+        is_told = False
+        for possible in _PARTS_DONE[event.type]:
+            if self._parts.is_told(_place(possible, event)):
+                is_told = True
+                break
         # Where any kind of part was told, only what stands beside its text can be new.
         if is_told and (_UNNOTED in payload or b"annotations" not in payload):
             return
@@ -246,10 +264,10 @@ class EventReader:
         self._answer.tell(self._answer.items.search(event.output_index, Search()))
 
     def _read_item_added(self, event: Delta, payload: bytes) -> None:
-        self._answer.begin_item(event.output_index, _read_item_event(payload).item)
+        self._answer.begin_item(event.output_index, _item_of(event, payload))
 
     def _read_item_done(self, event: Delta, payload: bytes) -> None:
-        self._answer.finish_item(event.output_index, _read_item_event(payload).item)
+        self._answer.finish_item(event.output_index, _item_of(event, payload))
 
     def _begun(self) -> tuple[Response, Usage | None]:
         """Read what the first event said and an `error` later on does not say again."""
@@ -345,6 +363,11 @@ class EventReader:
 def _place(kind: PartKind, event: Delta) -> Place:
     index = event.summary_index if kind is _SUMMARY else event.content_index
     return (kind, event.output_index, index)
+
+
+def _item_of(event: Delta, payload: bytes) -> Raw:
+    # One that was mended is not in the event.
+    return event.item if len(event.item) else _read_item_event(payload).item
 
 
 def _delta_of(document: Mapping[str, object]) -> Delta | None:

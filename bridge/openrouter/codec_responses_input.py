@@ -40,6 +40,9 @@ from bridge.openrouter.codec_responses_blocks import (
 from bridge.openrouter.codec_responses_reasoning import ReasoningItem, items_from_details
 from bridge.openrouter.loose_json import text
 
+# Bound once: in Python 3.11 a look at a member of an enum costs as much as a call.
+_ASSISTANT: Final = Role.ASSISTANT
+
 NO_ARGUMENTS: Final = "{}"
 NO_PARAMETERS: Final = b'{"type":"object","properties":{}}'
 
@@ -62,7 +65,7 @@ _Content = _InputText | _OutputText | _InputImage | Raw
 
 
 class _Message(Struct, tag_field="type", tag="message"):
-    role: str
+    role: Role
     content: list[_Content]
 
 
@@ -103,11 +106,15 @@ _WireItem = _Message | _Call | _CallOutput | ReasoningItem | Raw
 
 def wire_input(items: Sequence[Item]) -> list[_WireItem]:
     """Turn the history into items, in its order."""
-    return [
-        wire_item
-        for position, item in enumerate(items)
-        for wire_item in _wire_items(position, item)
-    ]
+    written: list[_WireItem] = []
+    for position, item in enumerate(items):
+        if isinstance(item, Turn):
+            # A turn without parts has nothing to say.
+            if content := _contents(item):
+                written.append(_message(position, item, content))
+        else:
+            written += _wire_items(position, item)
+    return written
 
 
 def wire_tools(tools: Iterable[Tool | OpaqueTool]) -> list[_Function | Raw]:
@@ -115,13 +122,8 @@ def wire_tools(tools: Iterable[Tool | OpaqueTool]) -> list[_Function | Raw]:
     return [_function(tool) if isinstance(tool, Tool) else _opaque_tool(tool) for tool in tools]
 
 
-def _wire_items(position: int, item: Item) -> Iterator[_WireItem]:
+def _wire_items(position: int, item: ToolCall | ToolOutput | Reasoning) -> Iterator[_WireItem]:
     match item:
-        case Turn():
-            content = _contents(item)
-            # A turn without parts has nothing to say.
-            if content:
-                yield _message(position, item, content)
         case ToolCall(call_id=call_id, name=name, arguments=arguments):
             yield _Call(call_id=call_id, name=name, arguments=arguments or NO_ARGUMENTS)
         case ToolOutput(call_id=call_id, output=output):
@@ -138,8 +140,8 @@ def _wire_items(position: int, item: Item) -> Iterator[_WireItem]:
 
 
 def _message(position: int, turn: Turn, content: list[_Content]) -> _Message:
-    role = turn.role.value
-    if turn.role is not Role.ASSISTANT:
+    role = turn.role
+    if role is not _ASSISTANT:
         return _Message(role=role, content=content)
     phase = turn.phase or UNSET
     if _is_spoken(turn):
@@ -156,11 +158,17 @@ def _is_spoken(turn: Turn) -> bool:
 
 
 def _contents(turn: Turn) -> list[_Content]:
-    is_answer = turn.role is Role.ASSISTANT and not _is_spoken(turn)
+    parts = turn.parts
+    if turn.role is not _ASSISTANT and len(parts) == 1 and type(part := parts[0]) is TextPart:
+        # Nearly every question; answers look for more below.
+        return [_InputText(text=part.text)]
+    is_answer = turn.role is _ASSISTANT and not _is_spoken(turn)
     text_type = OUTPUT_TEXT if is_answer else INPUT_TEXT
-    content = [block for part in turn.parts if (block := _content(part, text_type)) is not None]
+    content = [block for part in parts if (block := _content(part, text_type)) is not None]
+    if not turn.annotations:
+        return content
     texts = [block for block in content if isinstance(block, _OutputText)]
-    if turn.annotations and texts:
+    if texts:
         notes = filter(None, map(wire_note, turn.annotations))
         texts[-1].annotations = [Raw(note) for note in notes]
     return content

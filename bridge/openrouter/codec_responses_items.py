@@ -7,6 +7,7 @@ times: in events of their own, in finished items and in the terminal output.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from enum import IntEnum, auto
 
 from msgspec import Raw
 
@@ -31,18 +32,28 @@ from bridge.openrouter.wire_responses_items import (
 )
 
 
+class _Told(IntEnum):
+    """What is told once for each item. A number, because it is hashed."""
+
+    THOUGHT = auto()
+    PHASE = auto()
+    IMAGE = auto()
+    SEARCH = auto()
+
+
+_THOUGHT, _PHASE, _IMAGE, _SEARCH = _Told
+
+
 class ItemLedger:
     """Turns what is said of items into events, by the output index they have."""
 
-    __slots__ = ("_images", "_notes", "_phases", "_searches", "_searches_done", "_thoughts")
+    __slots__ = ("_notes", "_searches", "_told")
 
     def __init__(self) -> None:
-        self._thoughts: set[int] = set()
-        self._phases: set[int] = set()
+        # What was told of an item, by its output index.
+        self._told: set[tuple[_Told, int]] = set()
         self._notes: set[tuple[int, int, str]] = set()
-        self._images: set[int] = set()
         self._searches: dict[int, Search] = {}
-        self._searches_done: set[int] = set()
 
     def begin(self, output_index: int, item: Item) -> Sequence[StreamEvent]:
         """Take an item that has only begun."""
@@ -84,42 +95,48 @@ class ItemLedger:
 
     def search(self, output_index: int, search: Search) -> Sequence[StreamEvent]:
         """Take a sign that a search is under way; the first one is told."""
-        if output_index in self._searches or output_index in self._searches_done:
+        if output_index in self._searches or (_SEARCH, output_index) in self._told:
             return ()
         self._searches[output_index] = search
         return (_advanced(output_index, search, is_done=False),)
 
     def close(self) -> Sequence[StreamEvent]:
         """Tell the end of searches whose finished item never came."""
+        if not self._searches:
+            return ()
         begun = self._searches.items()
         return [event for index, search in begun for event in self._searched(index, search)]
 
     def _thought(self, output_index: int, raw: Raw) -> Sequence[StreamEvent]:
-        if output_index in self._thoughts:
+        if not self._is_first(_THOUGHT, output_index):
             return ()
-        self._thoughts.add(output_index)
         reasoning = Reasoning(wire=WireFormat.RESPONSES, json=bytes(raw).decode("utf-8", "replace"))
         return (ReasoningMade(output_index=output_index, reasoning=reasoning),)
 
     def _phased(self, output_index: int, item: Item) -> Sequence[StreamEvent]:
-        phase = text_of(item.phase)
-        if not phase or output_index in self._phases:
+        phase = text_of(item.phase) if len(item.phase) else ""
+        if not phase or not self._is_first(_PHASE, output_index):
             return ()
-        self._phases.add(output_index)
         return (MessagePhased(output_index=output_index, phase=phase),)
 
     def _image(self, output_index: int, item: Item) -> Sequence[StreamEvent]:
         url = image_url_of(item)
-        if not url or output_index in self._images:
+        if not url or not self._is_first(_IMAGE, output_index):
             return ()
-        self._images.add(output_index)
         return (ImageMade(output_index=output_index, url=url, item_id=text_of(item.id)),)
 
     def _searched(self, output_index: int, search: Search) -> Sequence[StreamEvent]:
-        if output_index in self._searches_done:
+        if not self._is_first(_SEARCH, output_index):
             return ()
-        self._searches_done.add(output_index)
         return (_advanced(output_index, search, is_done=True),)
+
+    def _is_first(self, kind: _Told, output_index: int) -> bool:
+        """Note that this is told; False: it was told before."""
+        place = (kind, output_index)
+        if place in self._told:
+            return False
+        self._told.add(place)
+        return True
 
 
 def _advanced(output_index: int, search: Search, *, is_done: bool) -> SearchAdvanced:

@@ -98,15 +98,17 @@ class PartLedger:
 
     def state(self, place: Place, text: str) -> None:
         """Tell a full statement, if it is the first that is heard of its place."""
-        self._release(place)
+        if self._halves:
+            self._release(place)
         if text and place not in self._told:
             self._told.add(place)
             self.events.append(_stated(place, text))
 
     def close(self) -> None:
         """Let go of every half that waits: the rest of the stream will not bring its partner."""
-        for place in tuple(self._halves):
-            self._release(place)
+        if self._halves:
+            for place in tuple(self._halves):
+                self._release(place)
 
     def _release(self, place: Place) -> None:
         if self._halves.pop(place, ""):

@@ -15,6 +15,7 @@ from actors.ports import ErrorFacts, StreamBroken
 EVENT_BYTES_MAX = 64 * 1024 * 1024
 
 _BOM = b"\xef\xbb\xbf"
+_BOM_START = _BOM[:1]
 _FIELD = b"data:"
 _FIELD_SPACED = b"data: "
 _EVENT = b"event:"
@@ -70,8 +71,13 @@ class SseDecoder:
 
     def _without_bom(self, data: bytes) -> bytes:
         """Drop a byte order mark, waiting for all of it before anything is decided."""
-        data = bytes(self._rest) + data
-        self._rest.clear()
+        if self._rest:
+            data = bytes(self._rest) + data
+            self._rest.clear()
+        if data and not data.startswith(_BOM_START):
+            # Nearly always.
+            self._at_start = False
+            return data
         if len(data) < len(_BOM) and _BOM.startswith(data):
             self._rest += data
             return b""

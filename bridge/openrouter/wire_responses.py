@@ -27,13 +27,14 @@ _NULL = Raw(b"null")
 
 
 class Delta(Struct, gc=False):
-    """The shape of all deltas; of any other event it tells the type and the place."""
+    """The shape of all deltas; of any other event it tells the type, the place and the item."""
 
     type: str = ""
     delta: str = ""
     output_index: int = 0
     content_index: int = 0
     summary_index: int = 0
+    item: Raw = _NOTHING
 
 
 class Part(Struct, gc=False):
@@ -102,19 +103,22 @@ class _IncompleteDetails(Struct, gc=False):
     reason: str | None = None
 
 
+_Count = int | float | None
+
+
 class _InputDetails(Struct, gc=False):
-    cached_tokens: float | None = None
-    cache_write_tokens: float | None = None
+    cached_tokens: _Count = None
+    cache_write_tokens: _Count = None
 
 
 class _OutputDetails(Struct, gc=False):
-    reasoning_tokens: float | None = None
+    reasoning_tokens: _Count = None
 
 
 class _UsageBody(Struct, gc=False):
-    input_tokens: float | None = None
-    output_tokens: float | None = None
-    total_tokens: float | None = None
+    input_tokens: _Count = None
+    output_tokens: _Count = None
+    total_tokens: _Count = None
     cost: float | None = None
     input_tokens_details: _InputDetails | None = None
     output_tokens_details: _OutputDetails | None = None
@@ -290,5 +294,7 @@ def _scalar(raw: Raw) -> str | None:
     return (text_of(raw) or bytes(raw).decode()) if is_told(raw) else None
 
 
-def _count(value: float | None) -> int:
+def _count(value: _Count) -> int:
+    if type(value) is int:
+        return value
     return 0 if value is None else round(value)
