@@ -31,6 +31,9 @@ M = TypeVar("M")
 T = TypeVar("T")
 P = ParamSpec("P")
 
+# Bound once: in Python 3.11 a look at a member of an enum costs as much as a call.
+_TEMPORARY = Restart.TEMPORARY
+
 # How many pipes one actor may have under way.
 PIPES_MAX = 1000
 
@@ -51,6 +54,7 @@ class Actor(pykka.Actor, Generic[M]):
     awaits_start: ClassVar[bool] = False
     awaits_stop: ClassVar[bool] = False
     has_end_hooks: ClassVar[bool] = False
+    has_release: ClassVar[bool] = False
 
     _cell: Cell
 
@@ -58,6 +62,7 @@ class Actor(pykka.Actor, Generic[M]):
         """Note what a life of this class has to be asked for at its end."""
         super().__init_subclass__(**kwargs)
         cls.has_end_hooks = cls.on_stop is not Actor.on_stop
+        cls.has_release = cls.release is not Actor.release
 
     def __init__(self) -> None:
         """Override freely; there is nothing to call."""
@@ -117,7 +122,11 @@ class Actor(pykka.Actor, Generic[M]):
 
     def exit(self, reason: ExitReason = NORMAL) -> None:
         """End after this handler; queued mail is refused. `stop()` would handle it first."""
-        self._carry_out(self._cell.exit, reason)
+        cell = self._cell
+        if cell.behaviour is self and get_ident() == cell.system.thread_id:
+            cell.exit(reason)
+        else:
+            self._carry_out(cell.exit, reason)
 
     def stop(self) -> None:
         """End once the queued mail is handled (Pykka's stop); harmless when repeated."""
@@ -125,7 +134,7 @@ class Actor(pykka.Actor, Generic[M]):
 
     def refuse_restarts(self) -> None:
         """Turn temporary: whatever happens from here on, there is no next life."""
-        self._cell.restart_wish = Restart.TEMPORARY
+        self._cell.restart_wish = _TEMPORARY
 
     def _carry_out(self, act: Callable[P, object], *args: P.args, **kwargs: P.kwargs) -> None:
         """Act on the cell: on the loop, and only while this is its life.

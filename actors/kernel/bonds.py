@@ -103,9 +103,7 @@ class Bonds(Lanes):
                 call_listener(callback)
 
     def _break_links(self, reason: ExitReason) -> None:
-        if self.links is None:
-            return
-        links, self.links = self.links, None
+        links, self.links = self.links or {}, None
         for other in links.values():
             if other.links is not None:
                 other.links.pop(self.number, None)

@@ -13,6 +13,7 @@ from asyncio import CancelledError
 from collections import deque
 from collections.abc import Callable, Hashable
 from math import inf
+from threading import get_ident
 from typing import TYPE_CHECKING, Any, TypeGuard
 
 from pykka.messages import ProxyCall, ProxyGetAttr, ProxySetAttr, _ActorStop
@@ -23,7 +24,7 @@ from actors.kernel.dead_letter import Loss
 from actors.kernel.envelope import Envelope, SignalEnvelope
 from actors.kernel.errors import MessagePoisoned, SpawnFailed
 from actors.kernel.interceptor import Delay, Drop, Duplicate, Overtake
-from actors.kernel.lanes import CLOSED, ENDING, RUNNING, STARTING, WAITING, current
+from actors.kernel.lanes import CLOSED, ENDING, RUNNING, STARTING, WAITING
 from actors.kernel.ref import ActorRef
 from actors.kernel.signals import (
     KILLED,
@@ -410,7 +411,12 @@ class Cell(Bonds):
         assert behaviour is not None, "a life that ends has a behaviour"
         if not (behaviour.has_end_hooks or isinstance(reason, Crashed)):
             return reason
-        token = current.set(self)
+        # A thread's hooks run on their thread, where `current` says who runs.
+        system = self.system
+        is_here = get_ident() == system.thread_id
+        before = system.running
+        if is_here:
+            system.running = self
         try:
             if isinstance(reason, Crashed):
                 error = reason.error
@@ -422,7 +428,8 @@ class Cell(Bonds):
             if not isinstance(reason, Crashed):
                 reason = Crashed(error)
         finally:
-            current.reset(token)
+            if is_here:
+                system.running = before
         return reason
 
     def _finish(self, reason: ExitReason) -> None:
@@ -438,7 +445,7 @@ class Cell(Bonds):
         self._let_go()
         self.system.life_ended(self, reason)
         parent = self.parent
-        if parent is not None and not parent.is_closed and self._is_wanted_again(reason):
+        if parent is not None and parent.phase is not CLOSED and self._is_wanted_again(reason):
             self.phase = WAITING
             # A stop that waits for its turn goes on keeping new mail out.
             self.is_sealed = bool(self.queue) and type(self.queue[-1].message) is _ActorStop
@@ -447,6 +454,8 @@ class Cell(Bonds):
         self.close(reason)
 
     def _is_wanted_again(self, reason: ExitReason) -> bool:
+        if self.restart_wish is _TEMPORARY:
+            return False
         if self.restart_wish is _PERMANENT:
             return True
         if self.keeps_place and self.restart_wish is _TRANSIENT:
@@ -457,7 +466,10 @@ class Cell(Bonds):
         """Free what the behaviour holds, and everything that is tied to its life."""
         self.generation += 1
         behaviour, self.behaviour = self.behaviour, None
-        self._let_go_of_time()
+        if self._start_timer is not None:
+            self._call_off_start_limit()
+        if self.timers is not None or self.receive_timeout is not None:
+            self._let_go_of_time()
         if self.signals:
             # Orders and timers of this life; what others have to tell is for the next one too.
             ended = (Shutdown, TimerFired, PipeFailed)
@@ -476,14 +488,13 @@ class Cell(Bonds):
                 child.parent = None
                 self.system.forget(child)
                 child.kill()
-        if behaviour is not None:
+        if behaviour is not None and behaviour.has_release:
             try:
                 behaviour.release()
             except BaseException as error:  # noqa: BLE001 - the kernel's own boundary: a hook's bug
                 self.system.hook_failed(self, error)
 
     def _let_go_of_time(self) -> None:
-        self._call_off_start_limit()
         if self.timers is not None:
             timers, self.timers = self.timers, None
             for fired in timers.values():
@@ -510,14 +521,16 @@ class Cell(Bonds):
             for other in self._watched:
                 other.unwatch(self)
             self._watched = None
-        self._tell_watchers(reason)
+        if self._watchers is not None or self._closed_callbacks is not None:
+            self._tell_watchers(reason)
         parent = self.parent
         if parent is not None:
             if parent.children is not None:
                 parent.children.pop(self.number, None)
             if not was_waiting:
                 parent.signal(ChildExited(self.ref, reason, False, self._is_escalating))
-        self._break_links(reason)
+        if self.links is not None:
+            self._break_links(reason)
         while self._offers:
             self._call_next_offer()
 

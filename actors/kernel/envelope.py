@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
+
 if TYPE_CHECKING:
     from actors.kernel.cell import Cell
     from actors.kernel.future import AskFuture
 
 
-class Envelope:
-    """One queued message. Mutable, and touched by the loop's thread alone.
+class Envelope(Struct, eq=False):
+    """One queued message. Mutable, and touched by the loop's thread alone; each is itself alone.
 
     Attributes:
         message: the content.
@@ -23,36 +25,19 @@ class Envelope:
         is_deferred: its handler has taken the reply into its own hands.
     """
 
-    __slots__ = (
-        "crashes",
-        "deadline_s",
-        "is_deferred",
-        "message",
-        "reply_to",
-        "sender",
-        "trace",
-        "weight",
-    )
+    message: object
+    reply_to: AskFuture | None = None
+    deadline_s: float | None = None
+    sender: Cell | None = None
+    trace: str | None = None
+    crashes: int = 0
+    weight: int = 0
+    is_deferred: bool = False
 
-    def __init__(
-        self,
-        message: object,
-        reply_to: AskFuture | None = None,
-        deadline_s: float | None = None,
-        sender: Cell | None = None,
-        trace: str | None = None,
-    ) -> None:
-        self.message = message
-        self.reply_to = reply_to
-        self.deadline_s = deadline_s
-        self.sender = sender
-        self.trace = trace
-        self.crashes = 0
-        self.weight = 0
-        self.is_deferred = False
+    def __repr__(self) -> str:
+        # The content is nobody else's business.
+        return f"<{type(self).__name__} of {type(self.message).__name__}>"
 
 
-class SignalEnvelope(Envelope):
+class SignalEnvelope(Envelope, eq=False):
     """What the handler of a signal or a hook has in hand: no mail, and nobody waits for it."""
-
-    __slots__ = ()

@@ -28,7 +28,7 @@ from actors.kernel.cell import (
 )
 from actors.kernel.envelope import Envelope, SignalEnvelope
 from actors.kernel.lanes import ENDING, RUNNING, STARTING, current
-from actors.kernel.signals import KILLED, NORMAL, Crashed, ExitReason, Killed, Signal
+from actors.kernel.signals import KILLED, NORMAL, Crashed, ExitReason, Killed, Poisoned, Signal
 
 if TYPE_CHECKING:
     from actors.kernel.actor import Actor
@@ -52,11 +52,12 @@ class LoopCell(Cell):
 
     def _begin_at_once(self, behaviour: Actor[Any]) -> None:
         """Run a plain `on_start` to its end."""
-        token = current.set(self)
+        system = self.system
+        before, system.running = system.running, self
         try:
             outcome = behaviour.on_start()
         finally:
-            current.reset(token)
+            system.running = before
         if outcome is LATER:
             self._limit_start()
         self._has_started(is_ready=outcome is not LATER)
@@ -65,27 +66,14 @@ class LoopCell(Cell):
 class SoonCell(LoopCell):
     """Handlers run to their end inside one loop callback."""
 
-    __slots__ = ("_context",)
-
-    def __init__(
-        self, system: ActorSystem, spec: ChildSpec[Any], parent: Cell | None, number: int
-    ) -> None:
-        super().__init__(system, spec, parent, number)
-        self._context: Context | None = None
-
-    def _own_context(self) -> Context:
-        """Where `current` is this cell; made when it first has something to do."""
-        context = self._context
-        if context is None:
-            context = self._context = Context()
-            context.run(current.set, self)
-        return context
+    __slots__ = ()
 
     def wake(self) -> None:
         """See `Cell.wake`."""
         if not self.is_scheduled and self.phase is RUNNING and self._paused is None:
             self.is_scheduled = True
-            self.system.turns.plan(self._own_context(), self._drain)
+            # An empty context: a handler inherits neither deadline nor trace of who woke it.
+            self.system.turns.plan(Context(), self._drain)
 
     def _begin(self) -> None:
         behaviour = self.behaviour
@@ -95,6 +83,8 @@ class SoonCell(LoopCell):
     def _drain(self) -> None:
         """Handle what waits, signals first, a bounded number of messages a turn."""
         left = TURN_MESSAGES_MAX
+        system = self.system
+        system.running = self
         try:
             while self.phase is RUNNING and self._paused is None:
                 if self.signals:
@@ -102,7 +92,7 @@ class SoonCell(LoopCell):
                 elif not self.queue or not self.is_ready:
                     break
                 elif left == 0:
-                    self.system.turns.plan(self._own_context(), self._drain)
+                    system.turns.plan(Context(), self._drain)
                     return
                 else:
                     left -= 1
@@ -114,6 +104,8 @@ class SoonCell(LoopCell):
             if self.queue or self.signals:
                 self.wake()
             raise
+        finally:
+            system.running = None
         self.is_scheduled = False
         if self.receive_timeout is not None:
             self.receive_timeout.turn_ended()
@@ -144,11 +136,17 @@ class SoonCell(LoopCell):
             self._handled(envelope, result)
 
     def _deliver_signal(self, signal: Signal) -> None:
-        if type(signal) in RUNTIME_SIGNALS and self._take_signal(signal):
-            return
+        if type(signal) in RUNTIME_SIGNALS:
+            if self._take_signal(signal):
+                return
+            hear: Callable[[Any], object] = self._hear
+        else:
+            behaviour = self.behaviour
+            assert behaviour is not None, "a running cell has a behaviour"
+            hear = self._hear if type(signal) is Poisoned else behaviour.receive
         self.in_hand = SignalEnvelope(signal)
         try:
-            self._hear(signal)
+            hear(signal)
         except BaseException as error:  # noqa: BLE001 - the kernel's receive loop
             self._failed(None, error)
         else:
@@ -516,7 +514,7 @@ class ThreadCell(Cell):
             else:
                 self._finish(ended[0] if error is None else Crashed(error))
 
-        worker.submit(hooks, done)
+        worker.submit(lambda: self._guarded(hooks), done)
 
     def _finish(self, reason: ExitReason) -> None:
         if self.phase in ALIVE:

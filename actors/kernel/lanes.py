@@ -154,10 +154,13 @@ class Lanes:
                 return True
             self.lost(Loss.UNDELIVERABLE, message)
             return False
-        sender = current.get()
+        sender = system.running or current.get()
         if sender is None or sender.in_hand is None:
-            return self.accept(Envelope(message, None, None, sender))
-        return self.accept(Envelope(message, None, None, sender, sender.in_hand.trace))
+            envelope = Envelope(message, None, None, sender)
+        else:
+            envelope = Envelope(message, None, None, sender, sender.in_hand.trace)
+        hooks = system.hooks
+        return self.accept(envelope) if hooks.sending or hooks.sent else self._enqueue(envelope)
 
     def accept(self, envelope: Envelope) -> bool:
         """Queue an envelope, or say no; what is refused is counted and its asker told."""
@@ -327,10 +330,11 @@ class Lanes:
             return
         if self.signals is None:
             self.signals = deque()
-        if isinstance(signal, Shutdown) and any(isinstance(s, Shutdown) for s in self.signals):
+        elif type(signal) is Shutdown and any(type(s) is Shutdown for s in self.signals):
             return
         self.signals.append(signal)
-        self.wake()
+        if not self.is_scheduled:
+            self.wake()
 
     # --- holding ---------------------------------------------------------------------------------
 

@@ -25,7 +25,7 @@ from actors.kernel.envelope import Envelope
 from actors.kernel.errors import KernelError, SpawnFailed
 from actors.kernel.executors import Report, Worker
 from actors.kernel.interceptor import hooks_of
-from actors.kernel.lanes import current
+from actors.kernel.lanes import CLOSED, current
 from actors.kernel.ref import ActorRef
 from actors.kernel.signals import Crashed, ExitReason, PipeFailed, Terminated
 from actors.kernel.turns import Turns
@@ -107,6 +107,9 @@ class ActorSystem:
         self.ask_timeout_s = ask_timeout_s
         self.dead_letters = DeadLetters(self.clock)
         self.turns = Turns(self.loop)
+        # Whose plain handler or hook is running: nothing else runs before it has come to its end.
+        # Handlers that may wait have themselves in the context variable `current` instead.
+        self.running: Cell | None = None
         # What threads bring back is handled in this one context.
         self.context = Context()
         self.zombies = 0
@@ -182,7 +185,7 @@ class ActorSystem:
 
     def forget(self, cell: Cell) -> None:
         """Drop a cell that has ended, or is about to, from the books; its name is free."""
-        if cell.is_closed:
+        if cell.phase is CLOSED:
             self._cells.pop(cell.number, None)
         if cell.spec.name and self._names.get(cell.name) is cell:
             del self._names[cell.name]
@@ -191,7 +194,8 @@ class ActorSystem:
 
     def current_cell(self) -> Cell | None:
         """Return the cell whose handler is running here, or None outside actors."""
-        return current.get()
+        running = self.running
+        return running if running is not None and self.is_loop_thread() else current.get()
 
     def monitor(self, ref: ActorRef[Any], notify: Callable[[Terminated], object]) -> object:
         """Watch an actor from outside: `notify` is called once, on the loop. For `demonitor`."""
