@@ -7,9 +7,11 @@ and in the terminal event. Deltas stand; a later statement only fills a part tha
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
 from enum import IntEnum, auto
 from typing import TypeAlias
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from actors.values import (
     Annotated,
@@ -56,8 +58,7 @@ PartKey: TypeAlias = tuple[PartKind, int, int]
 Told: TypeAlias = TextAdvanced | ReasoningAdvanced | RefusalAdvanced
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Conversation:
+class Conversation(Struct, frozen=True, kw_only=True, gc=False):
     """One answer so far.
 
     Attributes:
@@ -80,6 +81,9 @@ class Conversation:
     def has_output(self) -> bool:
         """Whether anything visible was said (SPEC 83): from then on nothing is re-posted."""
         return bool(self.parts)
+
+
+NOTHING_SAID = Conversation()
 
 
 def advance(
@@ -108,11 +112,11 @@ def advance(
     shown: list[Shown] = []
     others: list[_Other] = []
     for event in events:
-        if ended is not None:
-            break
         match event:
             case TextAdvanced() | ReasoningAdvanced() | RefusalAdvanced():
-                parts |= {_key_of(event)}
+                key = _key_of(event)
+                if key not in parts:
+                    parts |= {key}
                 shown.append(event)
             case TextStated() | ReasoningStated() | RefusalStated():
                 stated = _advance_of(event)
@@ -123,6 +127,7 @@ def advance(
                 skipped += count
             case StreamEnded():
                 ended = event
+                break
             case ToolCallBegan() | SearchAdvanced():
                 shown.append(event)
             case _:
@@ -135,11 +140,12 @@ def advance(
 
 def has_output(events: Sequence[StreamEvent]) -> bool:
     """Say whether any of these events shows something to the reader."""
-    return any(
-        isinstance(event, (TextAdvanced, ReasoningAdvanced, RefusalAdvanced, ImageMade))
-        or (isinstance(event, (TextStated, ReasoningStated, RefusalStated)) and event.text != "")
-        for event in events
-    )
+    for event in events:
+        if isinstance(event, (TextAdvanced, ReasoningAdvanced, RefusalAdvanced, ImageMade)):
+            return True
+        if isinstance(event, (TextStated, ReasoningStated, RefusalStated)) and event.text:
+            return True
+    return False
 
 
 def reply_items(conversation: Conversation, told: Iterable[Shown]) -> tuple[Item, ...]:

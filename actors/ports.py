@@ -11,6 +11,8 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from msgspec import Struct
+
 from actors.values import (
     Catalog,
     ChatRequest,
@@ -227,8 +229,7 @@ class Endpoint:
     referer: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProviderCall:
+class ProviderCall(Struct, frozen=True, kw_only=True):
     """One HTTP attempt, ready to send. `path` is relative to the base URL (`/responses`).
 
     `headers` come on top of those that every request carries. Without `is_streaming` the answer
@@ -237,9 +238,12 @@ class ProviderCall:
 
     endpoint: Endpoint
     path: str
-    body: bytes = field(repr=False)
+    body: bytes
     headers: tuple[tuple[str, str], ...] = ()
     is_streaming: bool = True
+
+    def __repr__(self) -> str:
+        return f"ProviderCall({self.endpoint!r}, {self.path!r}, {len(self.body)} bytes)"
 
     @property
     def size_bytes(self) -> int:
@@ -370,8 +374,7 @@ class EventSink(Protocol):
         """Close with the one terminal outcome. The second call is a bug."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Completed:
+class Completed(Struct, frozen=True, kw_only=True, gc=False):
     """The model said all it wanted (or all it was allowed: `incomplete_reason`).
 
     `usage` is the sum over `rounds` provider calls. `tool_calls` were run on the way; `has_calls`

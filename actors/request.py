@@ -25,13 +25,14 @@ the gate's policies learn of failures that were handled well. A stop is an order
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import partial
+from dataclasses import dataclass
+from functools import lru_cache, partial
 from typing import Any, TypeAlias, assert_never
 
+from msgspec import Struct
 from msgspec.structs import replace
 
-from actors.conversation import Conversation, advance, reply_items
+from actors.conversation import NOTHING_SAID, advance, reply_items
 from actors.kernel.actor import LoopActor
 from actors.kernel.child_spec import (
     ChildSpec,
@@ -87,6 +88,10 @@ RESERVED_MESSAGES = 8
 # Messages that a round of tools may have waiting for the request: all of one burst.
 ROUND_MESSAGES_MAX = 1000
 
+# Bound once: in Python 3.11 a look at a member of an enum costs as much as a call.
+_TRANSIENT = Restart.TRANSIENT
+_FAILURES = (EndStatus.FAILED, EndStatus.ERROR)
+
 # How long a request whose attempt was killed waits for its own shutdown, before it fails.
 ALONE_MAX_S = 1.0
 
@@ -125,8 +130,7 @@ RequestMessage: TypeAlias = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChatSetup:
+class ChatSetup(Struct, frozen=True, kw_only=True):
     """What all chats share: the ports, and how an attempt is kept.
 
     Attributes:
@@ -139,12 +143,12 @@ class ChatSetup:
         tool_round: the actor that runs the calls of an answer.
     """
 
-    provider: Provider = field(repr=False)
-    codecs: Mapping[WireFormat, Codec] = field(repr=False)
+    provider: Provider
+    codecs: Mapping[WireFormat, Codec]
     reads_max: int
     mailbox_max: int
     attempt_policy: RestartPolicy
-    remedies: Remedies | None = field(default=None, repr=False)
+    remedies: Remedies | None = None
     deadline_s: float | None = None
     attempt: type[SseActor] = SseActor
     tool_round: type[ToolRoundActor] = ToolRoundActor
@@ -157,7 +161,15 @@ class ChatSetup:
     def mailbox(self, tools: ToolSetup | None) -> MailboxSpec:
         """The bounds of a request's mailbox."""
         reserved = RESERVED_MESSAGES if tools is None else RESERVED_MESSAGES + ROUND_MESSAGES_MAX
-        return MailboxSpec(messages_max=self.mailbox_max + reserved)
+        return _mailbox(self.mailbox_max + reserved)
+
+    def __repr__(self) -> str:
+        return f"ChatSetup({self.reads_max} reads, {self.mailbox_max} messages)"
+
+
+@lru_cache(maxsize=64)
+def _mailbox(messages_max: int) -> MailboxSpec:
+    return MailboxSpec(messages_max=messages_max)
 
 
 class ChatNotStarted(ProviderError):
@@ -189,7 +201,7 @@ class RequestActor(LoopActor[RequestMessage]):
         self._credit = setup.credit
         self._sink = sink
         self._tools = tools
-        self._conversation = Conversation()
+        self._conversation = NOTHING_SAID
         self._attempt = 0
         self._attempt_ref: ActorRef[SseMessage] | None = None
         self._owed = 0
@@ -203,7 +215,7 @@ class RequestActor(LoopActor[RequestMessage]):
         self._calls_run = 0
         self._remedies_used: tuple[str, ...] = ()
         self._child: ActorRef[Any] | None = None
-        self._children_past: set[ActorRef[Any]] = set()
+        self._children_past: frozenset[ActorRef[Any]] = frozenset()
         self._early_ends: dict[ActorRef[Any], ChildOver] = {}
 
     def on_start(self) -> None:
@@ -262,7 +274,7 @@ class RequestActor(LoopActor[RequestMessage]):
             start=partial(
                 setup.attempt, setup.provider, codec, call, self.actor_ref, self._credit, series
             ),
-            restart=Restart.TRANSIENT,
+            restart=_TRANSIENT,
             shutdown_s=0.0,
             policy=setup.attempt_policy,
         )
@@ -299,13 +311,13 @@ class RequestActor(LoopActor[RequestMessage]):
             self._dismiss(child)
 
     def _dismiss(self, ref: ActorRef[Any]) -> None:
-        self._children_past.add(ref)
+        self._children_past |= {ref}
         if self.parent is not None:
             self.parent.tell(StopChild(ref=ref))
 
     def _on_child_over(self, over: ChildOver) -> None:
         if over.ref in self._children_past:
-            self._children_past.discard(over.ref)
+            self._children_past -= {over.ref}
         elif self._child is None:
             self._early_ends[over.ref] = over
         elif over.ref is self._child:
@@ -331,7 +343,7 @@ class RequestActor(LoopActor[RequestMessage]):
             if message.attempt < self._attempt:
                 return  # Of an attempt that a remedy or a later round has replaced.
             assert not self._conversation.has_output, "nothing is re-posted after visible output"
-            self._attempt, self._conversation = message.attempt, Conversation()
+            self._attempt, self._conversation = message.attempt, NOTHING_SAID
             self._owed = 0
         self._conversation, shown = advance(self._conversation, message.events)
         self._owed += 1
@@ -361,7 +373,7 @@ class RequestActor(LoopActor[RequestMessage]):
 
     def _on_ended(self, ended: StreamEnded) -> None:
         """The provider's last word in this round."""
-        if ended.status in (EndStatus.FAILED, EndStatus.ERROR):
+        if ended.status in _FAILURES:
             failure = ended.failure
             codec = self._setup.codecs[self._request.wire]
             self._fail(ProviderUnavailable() if failure is None else codec.error(failure))
@@ -432,7 +444,7 @@ class RequestActor(LoopActor[RequestMessage]):
         reply = reply_items(self._conversation, self._said)
         self._request = replace(self._request, items=(*self._request.items, *reply, *outputs))
         self._said = []
-        self._conversation = Conversation()
+        self._conversation = NOTHING_SAID
         self._is_calling = False
         self._round += 1
         self._begin_attempt()
@@ -464,7 +476,7 @@ class RequestActor(LoopActor[RequestMessage]):
         self._leave_child()
         self._request = found.request
         self._remedies_used = (*self._remedies_used, found.name)
-        self._conversation = Conversation()
+        self._conversation = NOTHING_SAID
         if found.notice is not None:
             self._show((found.notice,))
         self._begin_attempt()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from actors.kernel.child_spec import ChildSpec
 from actors.kernel.future import Reply
@@ -11,15 +12,13 @@ from actors.kernel.permit import Claim, Granted, KeyPolicy, Refusal, Refused
 from actors.kernel.ref import ActorRef
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Admitted:
+class Admitted(Struct, frozen=True, kw_only=True):
     """It runs. The asker may monitor `ref`."""
 
     ref: ActorRef[Any]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Admit:
+class Admit(Struct, frozen=True, kw_only=True):
     """Start this child as soon as fewer than `running_max` run.
 
     Limits travel with each request, so a changed limit counts from the next request on: raised,
@@ -35,8 +34,7 @@ class Admit:
     fair_key: str = ""
 
 
-@dataclass(slots=True, eq=False)
-class Work:
+class Work(Struct, eq=False):
     """What was asked for, by whom, and how far it has come.
 
     Attributes:

@@ -84,6 +84,7 @@ class DynamicSupervisor(ParentActor[DynamicMessage]):
         self._budget = Budget(intensity)
         self._kept: dict[ActorRef[Any], Kept] = {}
         self._ending: ExitReason | None = None
+        self._now_s = self.system.clock.now_s
 
     def receive(self, message: DynamicMessage) -> None:
         """See the module docstring."""
@@ -200,7 +201,8 @@ class DynamicSupervisor(ParentActor[DynamicMessage]):
         kept = self._kept.pop(ref, None)
         if kept is not None and kept.is_reminded:
             self.cancel_timer(ref)
-        self.close_child(ref, reason)
+        if ref.is_alive():
+            self.close_child(ref, reason)
 
     def _end_with(self, reason: ExitReason, deadline_s: float = math.inf) -> None:
         if self._ending is not None:
@@ -213,6 +215,3 @@ class DynamicSupervisor(ParentActor[DynamicMessage]):
     def _check_end(self) -> None:
         if self._ending is not None and not self._kept:
             self.exit(self._ending)
-
-    def _now_s(self) -> float:
-        return self.system.clock.now_s()

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
+from msgspec import Struct
+
 from actors.kernel.child_spec import ChildSpec, Intensity, RestartPolicy, Then
 from actors.kernel.ref import ActorRef
 from actors.kernel.signals import Crashed, ExitReason, Killed
@@ -66,38 +68,26 @@ class Budget:
         return True
 
 
-class Kept:
-    """One child's book: its spec, its stand, and its failures so far."""
+class Kept(Struct, eq=False):
+    """One child's book: its spec, its stand, and its failures so far. Each is itself alone.
 
-    __slots__ = (
-        "breaker",
-        "comes_back",
-        "due_s",
-        "failures",
-        "history_s",
-        "is_reminded",
-        "ref",
-        "restarts",
-        "spec",
-        "stand",
-        "up_since_s",
-    )
+    Attributes:
+        up_since_s: when this life became ready; None as long as, or since, it is not.
+        is_reminded: a timer was started for it; nearly always there is none to call off.
+        comes_back: it is stopped for a sibling's sake only, and starts again with it.
+    """
 
-    def __init__(self, spec: ChildSpec[Any]) -> None:
-        self.spec = spec
-        self.ref: ActorRef[Any] | None = None
-        self.stand = DOWN
-        self.due_s = 0.0
-        # When this life became ready; None as long as, or since, it is not.
-        self.up_since_s: float | None = None
-        self.failures = 0
-        self.restarts = 0
-        self.history_s: tuple[float, ...] = ()
-        self.breaker: State = CLOSED
-        # Whether a timer was ever started for it; nearly always there is none to call off.
-        self.is_reminded = False
-        # Whether it is stopped for a sibling's sake only, and starts again with it.
-        self.comes_back = False
+    spec: ChildSpec[Any]
+    ref: ActorRef[Any] | None = None
+    stand: Stand = DOWN
+    due_s: float = 0.0
+    up_since_s: float | None = None
+    failures: int = 0
+    restarts: int = 0
+    history_s: tuple[float, ...] = ()
+    breaker: State = CLOSED
+    is_reminded: bool = False
+    comes_back: bool = False
 
     @property
     def name(self) -> str:

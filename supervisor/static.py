@@ -78,6 +78,9 @@ SupervisorMessage: TypeAlias = (
 
 DEFAULT_INTENSITY = Intensity(restarts_max=3, window_s=5.0)
 
+# Bound once: in Python 3.11 a look at a member of an enum costs as much as a call.
+_ONE_FOR_ONE = Strategy.ONE_FOR_ONE
+
 # The most children that one static supervisor keeps, those added later included.
 CHILDREN_MAX = 1000
 
@@ -104,12 +107,13 @@ class Supervisor(ParentActor[SupervisorMessage]):
     ) -> None:
         self._kept = [Kept(spec) for spec in children]
         self._strategy = strategy
-        self._lives_hang_together = strategy is not Strategy.ONE_FOR_ONE
+        self._lives_hang_together = strategy is not _ONE_FOR_ONE
         self._budget = Budget(intensity)
         self._auto_shutdown = auto_shutdown
         self._is_booting = True
         self._ending: ExitReason | None = None
         self._deadline_s = math.inf
+        self._now_s = self.system.clock.now_s
 
     # --- start -----------------------------------------------------------------------------------
 
@@ -301,7 +305,9 @@ class Supervisor(ParentActor[SupervisorMessage]):
         self._close(kept, reason)
         if not kept.spec.is_significant:
             return
-        left = sum(1 for each in self._kept if each.spec.is_significant)
+        left = 0
+        for each in self._kept:
+            left += each.spec.is_significant
         if ends_supervisor(self._auto_shutdown, is_significant=True, significant_left=left):
             self._end_with(reason)
 
@@ -315,7 +321,8 @@ class Supervisor(ParentActor[SupervisorMessage]):
         if kept.ref is not None:
             if kept.is_reminded:
                 self.cancel_timer(kept.ref)
-            self.close_child(kept.ref, reason)
+            if kept.ref.is_alive():
+                self.close_child(kept.ref, reason)
 
     def _end_with(self, reason: ExitReason) -> None:
         """Stop everything in reverse order, then end like this."""
@@ -335,7 +342,10 @@ class Supervisor(ParentActor[SupervisorMessage]):
             self._stop_next()
             return
         self._start_due()
-        if self._is_booting and all(kept.stand is UP for kept in self._kept):
+        if self._is_booting:
+            for kept in self._kept:
+                if kept.stand is not UP:
+                    return
             self._is_booting = False
             self.become_ready()
 
@@ -374,9 +384,10 @@ class Supervisor(ParentActor[SupervisorMessage]):
         """Start what is down and due, in order; in a strategy of order, wait for each ack."""
         in_order = self._is_booting or self._lives_hang_together
         for kept in tuple(self._kept):
-            if kept.stand is STARTING and in_order:
-                return
-            if kept.stand is not DOWN:
+            stand = kept.stand
+            if stand is not DOWN:
+                if stand is STARTING and in_order:
+                    return
                 continue
             if kept.due_s > self._now_s():
                 if in_order:
@@ -430,9 +441,6 @@ class Supervisor(ParentActor[SupervisorMessage]):
         assert kept.ref is not None, "a reminder is about a child"
         kept.is_reminded = True
         self.start_timer(kept.ref, RestartDue(ref=kept.ref), at_s - self._now_s())
-
-    def _now_s(self) -> float:
-        return self.system.clock.now_s()
 
     def _chance(self) -> float:
         return self.system.entropy.uniform(0.0, 1.0)

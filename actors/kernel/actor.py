@@ -17,7 +17,6 @@ import pykka
 
 from actors.kernel.cell import Cell
 from actors.kernel.child_spec import Restart
-from actors.kernel.dead_letter import Loss
 from actors.kernel.errors import KernelError
 from actors.kernel.executors import SoonCell, TaskCell, ThreadCell
 from actors.kernel.future import AskFuture, Reply
@@ -159,11 +158,7 @@ class Actor(pykka.Actor, Generic[M]):
         assert envelope is not None, "reply_later() belongs in a handler"
         assert self._cell.behaviour is self, "this life is over; its message was answered"
         envelope.is_deferred = True
-        system, name = self._cell.system, self._cell.name
-        return Reply(
-            envelope.reply_to,
-            lambda value: system.dead_letters.record(Loss.LATE_REPLY, name, value),
-        )
+        return Reply(envelope.reply_to, self._cell.system, self._cell.name)
 
     # --- watching --------------------------------------------------------------------------------
 

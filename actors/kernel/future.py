@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 import pykka
 
 from actors.kernel.callbacks import call_listener
+from actors.kernel.dead_letter import Loss
 from actors.kernel.errors import ActorStopped, AskTimedOut, WouldBlock
 
 if TYPE_CHECKING:
@@ -117,7 +118,10 @@ class AskFuture(pykka.Future[Any]):
             AskTimedOut: the deadline passed.
         """
         if not self._is_done:
-            waiter = asyncio.get_running_loop().create_future()
+            system = self._system
+            # A future of no system belongs to whichever loop waits for it.
+            loop = asyncio.get_running_loop() if system is None else system.loop
+            waiter = loop.create_future()
             if self._waiter is None:
                 self._waiter = waiter
             else:
@@ -155,6 +159,11 @@ class AskFuture(pykka.Future[Any]):
         if self._error is not None:
             raise self._error
         return self._value
+
+    @property
+    def is_on_loop(self) -> bool:
+        """Whether the caller runs on the loop's thread, to which this belongs."""
+        return self._system is None or self._system.is_loop_thread()
 
     def on_loop(self, act: Callable[[], object]) -> None:
         """Run `act` on the loop's thread: here, or soon there."""
@@ -226,11 +235,12 @@ def _arrive(waiter: asyncio.Future[None]) -> None:
 class Reply:
     """An answer that the handler gives later; see `Actor.reply_later`."""
 
-    __slots__ = ("_reject_late", "_reply_to")
+    __slots__ = ("_name", "_reply_to", "_system")
 
-    def __init__(self, reply_to: AskFuture | None, reject_late: Callable[[object], None]) -> None:
+    def __init__(self, reply_to: AskFuture | None, system: ActorSystem, name: str) -> None:
         self._reply_to = reply_to
-        self._reject_late = reject_late
+        self._system = system
+        self._name = name
 
     @property
     def is_wanted(self) -> bool:
@@ -258,9 +268,12 @@ class Reply:
         if reply_to is None:
             return
 
-        def answer() -> None:
-            if not reply_to.resolve(None if error is not None else value, error):
-                self._reject_late(value)
-
         # A thread actor answers from its thread; the future belongs to the loop.
-        reply_to.on_loop(answer)
+        if reply_to.is_on_loop:
+            self._resolve(reply_to, value, error)
+        else:
+            reply_to.on_loop(lambda: self._resolve(reply_to, value, error))
+
+    def _resolve(self, reply_to: AskFuture, value: object, error: BaseException | None) -> None:
+        if not reply_to.resolve(None if error is not None else value, error):
+            self._system.dead_letters.record(Loss.LATE_REPLY, self._name, value)
