@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Final
 
 import msgspec
+from msgspec.structs import replace
 
 from actors.ports import Endpoint, ProviderCall, ProviderError, StreamDecoder
 from actors.values import (
