@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -84,7 +84,7 @@ class ScriptedBox:
             raise
         return ToolResult(output=takes.output)
 
-    sleep: Callable[[float], Any] | None = None
+    sleep: Callable[[float], Awaitable[None]] | None = None
 
 
 def call(call_id: str, name: str = "look", arguments: str = "{}") -> ToolCall:
@@ -123,7 +123,7 @@ def start_chat(
     )
     tools = None
     if box is not None:
-        box.sleep = partial(_sleep, stage)
+        box.sleep = sleep_on(stage)
         tools = ToolSetup(box=box, **limits)
     lead: ChildSpec[Any] = ChildSpec(
         start=partial(RequestActor, ASKED, ENDPOINT, setup, sink, tools),
@@ -140,7 +140,14 @@ def start_chat(
     return Probe(stage.system, watch=(chat,)), chat
 
 
-async def _sleep(stage: Stage, seconds: float) -> None:
-    over = asyncio.get_running_loop().create_future()
-    stage.clock.call_at(stage.clock.now_s() + seconds, lambda: over.done() or over.set_result(None))
-    await over
+def sleep_on(stage: Stage) -> Callable[[float], Awaitable[None]]:
+    """A sleep in the time of the stage."""
+
+    async def sleep(seconds: float) -> None:
+        over = asyncio.get_running_loop().create_future()
+        stage.clock.call_at(
+            stage.clock.now_s() + seconds, lambda: over.done() or over.set_result(None)
+        )
+        await over
+
+    return sleep
