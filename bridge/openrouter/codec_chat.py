@@ -6,31 +6,20 @@ from collections.abc import Mapping
 from typing import Final
 
 import msgspec
-from msgspec.structs import replace
 
 from actors.ports import Endpoint, ProviderCall, ProviderError, StreamDecoder
 from actors.values import (
     ChatRequest,
-    ImagePart,
-    Item,
-    OpaqueTool,
-    Part,
-    Reasoning,
     StreamFailure,
-    TextPart,
-    Tool,
-    ToolCall,
-    ToolOutput,
-    Turn,
 )
 from bridge.openrouter.codec_chat_messages import messages_of
 from bridge.openrouter.codec_chat_stream import ChatBodyDecoder, ChatDecoder
 from bridge.openrouter.errors import stream_error
 from bridge.openrouter.loose_json import text
+from bridge.openrouter.mended_request import mended
 from bridge.openrouter.wire_chat_json import read_json
 from bridge.openrouter.wire_chat_tools import marks_in, tools_of
 from bridge.openrouter.wire_parameters import chat_parameters
-from bridge.openrouter.wire_text import mend
 
 PATH: Final = "/chat/completions"
 
@@ -52,7 +41,7 @@ class ChatCodec:
             body = _body(request)
         except UnicodeEncodeError:
             # A surrogate half that some program cut off: no UTF-8 can hold it.
-            body = _body(_mended(request))
+            body = _body(mended(request))
         return ProviderCall(
             endpoint=endpoint,
             path=PATH,
@@ -96,54 +85,3 @@ def _body(request: ChatRequest) -> bytes:
 def _marks_elsewhere(request: ChatRequest, parameters: Mapping[str, object]) -> int:
     """Count the cache marks of the tools, and the one for the whole request."""
     return marks_in(request.tools) + ("cache_control" in parameters)
-
-
-def _mended(request: ChatRequest) -> ChatRequest:
-    """Return the request with every surrogate half in it joined or replaced."""
-    return replace(
-        request,
-        model=mend(request.model),
-        items=tuple(map(_mended_item, request.items)),
-        tools=tuple(map(_mended_tool, request.tools)),
-    )
-
-
-def _mended_item(item: Item) -> Item:
-    match item:
-        case Turn():
-            return replace(
-                item,
-                parts=tuple(map(_mended_part, item.parts)),
-                annotations=tuple(map(mend, item.annotations)),
-                phase=mend(item.phase),
-            )
-        case ToolCall():
-            return replace(
-                item,
-                call_id=mend(item.call_id),
-                name=mend(item.name),
-                arguments=mend(item.arguments),
-            )
-        case ToolOutput():
-            return replace(item, call_id=mend(item.call_id), output=mend(item.output))
-        case Reasoning():
-            return replace(item, json=mend(item.json))
-
-
-def _mended_part(part: Part) -> Part:
-    if isinstance(part, TextPart):
-        return replace(part, text=mend(part.text))
-    if isinstance(part, ImagePart):
-        return replace(part, url=mend(part.url), detail=mend(part.detail))
-    return replace(part, json=mend(part.json))
-
-
-def _mended_tool(tool: Tool | OpaqueTool) -> Tool | OpaqueTool:
-    if isinstance(tool, OpaqueTool):
-        return replace(tool, json=mend(tool.json))
-    return replace(
-        tool,
-        name=mend(tool.name),
-        description=mend(tool.description),
-        parameters_json=mend(tool.parameters_json),
-    )

@@ -11,28 +11,18 @@ from functools import lru_cache
 from typing import Final
 
 import msgspec
-from msgspec.structs import replace
 
 from actors.ports import Endpoint, ProviderCall, ProviderError, StreamDecoder
 from actors.values import (
     ChatRequest,
-    ImagePart,
-    Item,
-    OpaqueTool,
     Parameter,
-    Part,
-    Reasoning,
     StreamFailure,
-    TextPart,
-    Tool,
-    ToolCall,
-    ToolOutput,
-    Turn,
 )
 from bridge.openrouter.codec_responses_body import ResponsesBodyDecoder
 from bridge.openrouter.codec_responses_input import wire_input, wire_tools
 from bridge.openrouter.codec_responses_stream import ResponsesDecoder
 from bridge.openrouter.errors import stream_error
+from bridge.openrouter.mended_request import mended
 from bridge.openrouter.wire_parameters import responses_parameters
 from bridge.openrouter.wire_responses import UNDECODABLE
 from bridge.openrouter.wire_text import mend, read_leniently, write_mended
@@ -65,7 +55,7 @@ class ResponsesCodec:
             body = _body(request)
         except UnicodeEncodeError:
             # A surrogate half that some program cut off: no UTF-8 can hold it.
-            body = _body(_mended(request))
+            body = _body(mended(request))
         return ProviderCall(
             endpoint=endpoint,
             path=PATH,
@@ -136,51 +126,3 @@ def _value(parameter: Parameter) -> object:
         read = read_leniently(mend(parameter.json).encode())
         return msgspec.json.decode(write_mended(read))
     return strict
-
-
-def _mended(request: ChatRequest) -> ChatRequest:
-    """Return the request with every surrogate half in it joined or replaced."""
-    return replace(
-        request,
-        model=mend(request.model),
-        items=tuple(map(_mended_item, request.items)),
-        tools=tuple(map(_mended_tool, request.tools)),
-    )
-
-
-def _mended_item(item: Item) -> Item:
-    match item:
-        case Turn():
-            return replace(
-                item,
-                parts=tuple(map(_mended_part, item.parts)),
-                annotations=tuple(map(mend, item.annotations)),
-                phase=mend(item.phase),
-            )
-        case ToolCall():
-            return ToolCall(
-                call_id=mend(item.call_id), name=mend(item.name), arguments=mend(item.arguments)
-            )
-        case ToolOutput():
-            return ToolOutput(call_id=mend(item.call_id), output=mend(item.output))
-        case Reasoning():
-            return replace(item, json=mend(item.json))
-
-
-def _mended_part(part: Part) -> Part:
-    if isinstance(part, TextPart):
-        return replace(part, text=mend(part.text))
-    if isinstance(part, ImagePart):
-        return replace(part, url=mend(part.url), detail=mend(part.detail))
-    return replace(part, json=mend(part.json))
-
-
-def _mended_tool(tool: Tool | OpaqueTool) -> Tool | OpaqueTool:
-    if isinstance(tool, OpaqueTool):
-        return OpaqueTool(json=mend(tool.json))
-    return replace(
-        tool,
-        name=mend(tool.name),
-        description=mend(tool.description),
-        parameters_json=mend(tool.parameters_json),
-    )
