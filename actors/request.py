@@ -270,10 +270,9 @@ class RequestActor(LoopActor[RequestMessage]):
         codec = setup.codecs[request.wire]
         call = codec.encode(request, self._endpoint)
         series = self._attempt_series
+        me = self.actor_ref
         spec: ChildSpec[Any] = ChildSpec(
-            start=partial(
-                setup.attempt, setup.provider, codec, call, self.actor_ref, self._credit, series
-            ),
+            start=partial(setup.attempt, setup.provider, codec, call, me, self._credit, series),
             restart=_TRANSIENT,
             shutdown_s=0.0,
             policy=setup.attempt_policy,

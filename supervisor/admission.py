@@ -53,7 +53,7 @@ class Work(Struct, eq=False):
     def is_wanted(self) -> bool:
         """Whether somebody still waits for the answer."""
         reply = self.reply
-        return reply is not None and (reply.is_wanted or self.listener is not None)
+        return reply is not None and (self.listener is not None or reply.is_wanted)
 
     def answer(self, answer: Admitted | Granted | Refused) -> None:
         """Answer, once."""

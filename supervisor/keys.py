@@ -96,6 +96,8 @@ class Breakers:
             reason: normal is a success, a crash by an error that the policy counts a failure;
                 every other end says nothing.
         """
+        if not self._states and not isinstance(reason, Crashed):
+            return
         for each in keys:
             before = self._states.get(each.key)
             if before is None and not isinstance(reason, Crashed):

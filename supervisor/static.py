@@ -351,7 +351,7 @@ class Supervisor(ParentActor[SupervisorMessage]):
 
     def _stop_all(self) -> None:
         for kept in reversed(tuple(self._kept)):
-            if self._stop_child(kept):
+            if kept.stand is STOPPING or self._stop_child(kept):
                 return
         assert self._ending is not None, "only an end stops everything"
         self.exit(self._ending)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from actors.kernel.callbacks import call_listener
+from actors.kernel.callbacks import call_listener, note_failure
 from actors.kernel.child_spec import ChildSpec
-from actors.kernel.lanes import CLOSED, Lanes
+from actors.kernel.lanes import Lanes
+from actors.kernel.phase import CLOSED
 from actors.kernel.ref import ActorRef
 from actors.kernel.signals import (
     KILLED,
@@ -56,7 +57,7 @@ class Bonds(Lanes):
 
     def monitor(self, other: Bonds) -> None:
         """Watch another cell for the actor in this one; see `Actor.monitor`."""
-        if not other.is_closed:
+        if other.phase is not CLOSED:
             self._watched = self._watched if self._watched is not None else set()
             self._watched.add(other)
         other.watch(self, self._watched_ended)
@@ -96,7 +97,10 @@ class Bonds(Lanes):
             watchers, self._watchers = self._watchers, None
             terminated = Terminated(self.ref, reason)
             for notify in watchers.values():
-                call_listener(notify, terminated)
+                try:
+                    notify(terminated)
+                except Exception as error:  # noqa: BLE001 - the kernel's own boundary
+                    note_failure(error)
         if self._closed_callbacks is not None:
             callbacks, self._closed_callbacks = self._closed_callbacks, None
             for callback in callbacks:

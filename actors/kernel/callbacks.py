@@ -16,7 +16,12 @@ def call_listener(listener: Callable[P, object], *args: P.args, **kwargs: P.kwar
     try:
         listener(*args, **kwargs)
     except Exception as error:  # noqa: BLE001 - the kernel's own boundary: a listener's bug
-        _log.warning("a listener raised %s%s", type(error).__name__, place_of(error))
+        note_failure(error)
+
+
+def note_failure(error: Exception) -> None:
+    """Log what a listener raised."""
+    _log.warning("a listener raised %s%s", type(error).__name__, place_of(error))
 
 
 def place_of(error: BaseException) -> str:

@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Callable, Hashable
 from math import inf
 from threading import get_ident
-from typing import TYPE_CHECKING, Any, TypeGuard
+from typing import TYPE_CHECKING, Any
 
 from pykka.messages import ProxyCall, ProxyGetAttr, ProxySetAttr, _ActorStop
 
@@ -24,8 +24,7 @@ from actors.kernel.dead_letter import Loss
 from actors.kernel.envelope import Envelope, SignalEnvelope
 from actors.kernel.errors import MessagePoisoned, SpawnFailed
 from actors.kernel.interceptor import Delay, Drop, Duplicate, Overtake
-from actors.kernel.lanes import CLOSED, ENDING, RUNNING, STARTING, WAITING
-from actors.kernel.ref import ActorRef
+from actors.kernel.phase import CLOSED, ENDING, RUNNING, STARTING, WAITING
 from actors.kernel.signals import (
     KILLED,
     NORMAL,
@@ -93,7 +92,6 @@ class Cell(Bonds):
         self, system: ActorSystem, spec: ChildSpec[Any], parent: Cell | None, number: int
     ) -> None:
         super().__init__(system, spec, parent, number)
-        self.ref = ActorRef(self)
         self.parent = parent
         self.restart_wish = spec.restart
         self.behaviour: Actor[Any] | None = None
@@ -214,10 +212,12 @@ class Cell(Bonds):
         behaviour: Actor[Any] = cls.__new__(cls)
         behaviour.bind(self)
         start = self.spec.start
-        args, keywords = (start.args, start.keywords) if _is_partial(start) else ((), {})
         self.behaviour = behaviour
         try:
-            cls.__init__(behaviour, *args, **keywords)
+            if isinstance(start, functools.partial):
+                cls.__init__(behaviour, *start.args, **start.keywords)
+            else:
+                cls.__init__(behaviour)
         except BaseException:
             self.behaviour = None  # It never was one, so there is nothing to release.
             raise
@@ -443,9 +443,16 @@ class Cell(Bonds):
             paused, self._paused = self._paused, None
             self._cut_short(paused)
         self._let_go()
-        self.system.life_ended(self, reason)
+        system = self.system
+        if system.life_listeners or isinstance(reason, Crashed):
+            system.life_ended(self, reason)
         parent = self.parent
-        if parent is not None and parent.phase is not CLOSED and self._is_wanted_again(reason):
+        if (
+            self.restart_wish is not _TEMPORARY
+            and parent is not None
+            and parent.phase is not CLOSED
+            and self._is_wanted_again(reason)
+        ):
             self.phase = WAITING
             # A stop that waits for its turn goes on keeping new mail out.
             self.is_sealed = bool(self.queue) and type(self.queue[-1].message) is _ActorStop
@@ -454,8 +461,6 @@ class Cell(Bonds):
         self.close(reason)
 
     def _is_wanted_again(self, reason: ExitReason) -> bool:
-        if self.restart_wish is _TEMPORARY:
-            return False
         if self.restart_wish is _PERMANENT:
             return True
         if self.keeps_place and self.restart_wish is _TRANSIENT:
@@ -573,7 +578,7 @@ class Cell(Bonds):
     def exit(self, reason: ExitReason = NORMAL) -> None:
         """End after the handler under way; called by the actor itself."""
         self._pending_exit = reason
-        if not self.is_executing and self.phase is RUNNING:
+        if self.in_hand is None and self._paused is None and self.phase is RUNNING:
             self.end(reason)
 
     def shut_down(self, deadline_s: float) -> None:
@@ -652,7 +657,3 @@ class Cell(Bonds):
         except BaseException:
             self.phase = WAITING
             raise
-
-
-def _is_partial(start: object) -> TypeGuard[functools.partial[Any]]:
-    return isinstance(start, functools.partial)

@@ -27,11 +27,11 @@ from actors.kernel.cell import (
     Cell,
 )
 from actors.kernel.envelope import Envelope, SignalEnvelope
-from actors.kernel.lanes import ENDING, RUNNING, STARTING, current
+from actors.kernel.lanes import current
+from actors.kernel.phase import ENDING, RUNNING, STARTING
 from actors.kernel.signals import KILLED, NORMAL, Crashed, ExitReason, Killed, Poisoned, Signal
 
 if TYPE_CHECKING:
-    from actors.kernel.actor import Actor
     from actors.kernel.child_spec import ChildSpec
     from actors.kernel.system import ActorSystem, WorkerThread
 
@@ -50,9 +50,10 @@ class LoopCell(Cell):
 
     __slots__ = ()
 
-    def _begin_at_once(self, behaviour: Actor[Any]) -> None:
+    def _begin(self) -> None:
         """Run a plain `on_start` to its end."""
-        system = self.system
+        behaviour, system = self.behaviour, self.system
+        assert behaviour is not None, "a life begins with a behaviour"
         before, system.running = system.running, self
         try:
             outcome = behaviour.on_start()
@@ -74,11 +75,6 @@ class SoonCell(LoopCell):
             self.is_scheduled = True
             # An empty context: a handler inherits neither deadline nor trace of who woke it.
             self.system.turns.plan(Context(), self._drain)
-
-    def _begin(self) -> None:
-        behaviour = self.behaviour
-        assert behaviour is not None, "a life begins with a behaviour"
-        self._begin_at_once(behaviour)
 
     def _drain(self) -> None:
         """Handle what waits, signals first, a bounded number of messages a turn."""
@@ -184,7 +180,7 @@ class TaskCell(LoopCell):
             self._limit_start()
         else:
             # Nothing to await: it is over when the spawn returns, as with a plain `receive`.
-            self._begin_at_once(behaviour)
+            super()._begin()
 
     async def _start(self, generation: int) -> None:
         current.set(self)
@@ -255,7 +251,8 @@ class TaskCell(LoopCell):
 
     def _rest(self, generation: int) -> None:
         """The task ends; there will be another one when something comes in."""
-        if self.generation == generation and self._task is asyncio.current_task():
+        task = self._task
+        if self.generation == generation and task is asyncio.current_task(self.system.loop):
             self._task = None
             self.in_hand = None
             self.is_scheduled = False

@@ -33,25 +33,23 @@ ExcInfo: TypeAlias = tuple[
 
 
 class AskFuture(pykka.Future[Any]):
-    """Set once by the runtime, on the loop's thread; every later answer is refused."""
+    """Set once by the runtime, on the loop's thread; every later answer is refused.
 
-    __slots__ = ("_callbacks", "_error", "_is_done", "_system", "_timer", "_value", "_waiter")
+    `is_done`: an answer, an error or a cancellation is in.
+    """
+
+    __slots__ = ("_callbacks", "_error", "_system", "_timer", "_value", "_waiter", "is_done")
 
     def __init__(self, system: ActorSystem | None = None) -> None:
         # Not super().__init__(): Pykka's hooks are replaced by callbacks.
         self._system = system
-        self._is_done = False
+        self.is_done = False
         self._value: object = None
         self._error: BaseException | None = None
         self._timer: Timer | None = None
         # Nearly every answer is awaited once; that needs neither a list nor a closure.
         self._waiter: asyncio.Future[None] | None = None
         self._callbacks: list[Callable[[AskFuture], object]] | None = None
-
-    @property
-    def is_done(self) -> bool:
-        """Whether an answer, an error or a cancellation is in."""
-        return self._is_done
 
     @property
     def error(self) -> BaseException | None:
@@ -62,9 +60,9 @@ class AskFuture(pykka.Future[Any]):
 
     def resolve(self, value: object, error: BaseException | None = None) -> bool:
         """Set the answer. False: there was one already, this one is late."""
-        if self._is_done:
+        if self.is_done:
             return False
-        self._is_done = True
+        self.is_done = True
         self._value, self._error = value, error
         if self._timer is not None:
             self._timer.cancel()
@@ -103,7 +101,7 @@ class AskFuture(pykka.Future[Any]):
 
     def add_done_callback(self, callback: Callable[[AskFuture], object]) -> None:
         """Call `callback` with this future once it is done, at once if it is; loop's thread."""
-        if self._is_done:
+        if self.is_done:
             callback(self)
         elif self._callbacks is None:
             self._callbacks = [callback]
@@ -117,7 +115,7 @@ class AskFuture(pykka.Future[Any]):
             Exception: what the receiver raised.
             AskTimedOut: the deadline passed.
         """
-        if not self._is_done:
+        if not self.is_done:
             system = self._system
             # A future of no system belongs to whichever loop waits for it.
             loop = asyncio.get_running_loop() if system is None else system.loop
@@ -142,7 +140,7 @@ class AskFuture(pykka.Future[Any]):
             WouldBlock: called on the loop's own thread before the answer is in.
             pykka.Timeout: `timeout` seconds passed.
         """
-        if not self._is_done:
+        if not self.is_done:
             system = self._system
             if system is None or system.is_loop_thread():
                 raise WouldBlock("get() would stop the event loop; await the future instead")

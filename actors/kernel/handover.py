@@ -48,7 +48,8 @@ class HandOver(Generic[T]):
         assert not self._is_closed, "nothing follows the end"
         self._items.append(item)
         self._size += size_bytes
-        self._wake()
+        if self._waiter is not None:
+            self._wake()
         return self._size < self._bytes_max and len(self._items) < self._items_max
 
     def when_room(self, callback: Callable[[], object]) -> None:
@@ -61,7 +62,8 @@ class HandOver(Generic[T]):
     def close(self) -> None:
         """Say that nothing follows; harmless when repeated."""
         self._is_closed = True
-        self._wake()
+        if self._waiter is not None:
+            self._wake()
 
     async def take(self) -> list[T]:
         """Wait for items and take them all; an empty list is the end."""

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Hashable
 from contextvars import ContextVar
-from enum import Enum
 from threading import get_ident
 from typing import TYPE_CHECKING, Any, cast
 
@@ -21,6 +20,7 @@ from actors.kernel.dead_letter import Loss
 from actors.kernel.envelope import Envelope
 from actors.kernel.errors import ActorHeld, ActorStopped, MailboxFull
 from actors.kernel.mailbox import WhenFull
+from actors.kernel.phase import CLOSED, STARTING, Phase
 from actors.kernel.ref import ActorRef
 from actors.kernel.signals import Shutdown, Signal
 from actors.kernel.timers import ReceiveTimeout
@@ -30,20 +30,6 @@ if TYPE_CHECKING:
     from actors.kernel.system import ActorSystem
 
 current: ContextVar[Cell | None] = ContextVar("greenroom_current_cell", default=None)
-
-
-class Phase(Enum):
-    """Where a cell is in its life."""
-
-    STARTING = "starting"
-    RUNNING = "running"
-    ENDING = "ending"
-    WAITING = "waiting"
-    CLOSED = "closed"
-
-
-# Bound once: in Python 3.11 a look at a member of an enum costs as much as a call.
-STARTING, RUNNING, ENDING, WAITING, CLOSED = Phase
 
 
 class Lanes:
@@ -73,8 +59,6 @@ class Lanes:
         "system",
     )
 
-    ref: ActorRef[Any]
-
     def __init__(
         self, system: ActorSystem, spec: ChildSpec[Any], parent: Cell | None, number: int
     ) -> None:
@@ -83,10 +67,12 @@ class Lanes:
         self.number = number
         label = spec.name or f"{number}"
         self.name: str = label if parent is None else f"{parent.name}/{label}"
+        # What adds the upper half to this is a cell.
+        self.ref: ActorRef[Any] = ActorRef(cast("Cell", self))
         self.mailbox = spec.mailbox
         self.queue: deque[Envelope] = deque()
         self.signals: deque[Signal] | None = None
-        self.phase = STARTING
+        self.phase: Phase = STARTING
         # Changes whenever a life begins, ends or is given up: what is left of it sees that.
         self.generation = 0
         self.in_hand: Envelope | None = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Awaitable
+from threading import get_ident
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, overload
 
 import pykka
@@ -12,6 +13,7 @@ from actors.kernel.dead_letter import Loss
 from actors.kernel.envelope import Envelope
 from actors.kernel.errors import ActorStopped, AskTimedOut, WouldBlock
 from actors.kernel.future import AskFuture
+from actors.kernel.phase import CLOSED
 
 if TYPE_CHECKING:
     from actors.kernel.cell import Cell
@@ -101,7 +103,7 @@ class ActorRef(pykka.ActorRef[Any], Generic[M_contra]):
 
     def is_alive(self) -> bool:
         """Whether messages are still taken; True between a crash and a restart."""
-        return not self.cell.is_closed
+        return self.cell.phase is not CLOSED
 
     # --- sending --------------------------------------------------------------------------------
 
@@ -163,7 +165,7 @@ class ActorRef(pykka.ActorRef[Any], Generic[M_contra]):
             ActorStopped, ActorHeld, MailboxFull, AskTimedOut: when the answer is taken.
         """
         system = self.cell.system
-        if system.is_loop_thread():
+        if get_ident() == system.thread_id:
             if block:
                 raise WouldBlock("ask(block=True) on the event loop; await ask(..., block=False)")
             return self._ask(message, timeout)

@@ -25,7 +25,8 @@ from actors.kernel.envelope import Envelope
 from actors.kernel.errors import KernelError, SpawnFailed
 from actors.kernel.executors import Report, Worker
 from actors.kernel.interceptor import hooks_of
-from actors.kernel.lanes import CLOSED, current
+from actors.kernel.lanes import current
+from actors.kernel.phase import CLOSED
 from actors.kernel.ref import ActorRef
 from actors.kernel.signals import Crashed, ExitReason, PipeFailed, Terminated
 from actors.kernel.turns import Turns
@@ -122,7 +123,7 @@ class ActorSystem:
         self._pool: ThreadPoolExecutor | None = None
         self._blocking_calls = 0
         self._start_worker = start_worker
-        self._life_listeners: list[Callable[[LifeEnded], object]] = []
+        self.life_listeners: list[Callable[[LifeEnded], object]] = []
         self._watch_numbers = 0
 
     @property
@@ -144,8 +145,7 @@ class ActorSystem:
             SpawnFailed: the name is taken, the start is not an actor, or it raised.
         """
         self._numbers += 1
-        cell_class = _cell_class(spec)
-        cell = cell_class(self, spec, parent, self._numbers)
+        cell = _cell_class(spec)(self, spec, parent, self._numbers)
         if spec.name:
             if cell.name in self._names:
                 raise SpawnFailed(f"the name {cell.name!r} is taken")
@@ -328,16 +328,16 @@ class ActorSystem:
             # A weather error is its supervisor's business; a bug deserves the place it stands.
             where = place_of(reason.error)
             _log.info("%s (life %d) crashed: %s%s", cell.name, cell.life, reason.kind, where)
-        if self._life_listeners:
+        if self.life_listeners:
             ended = LifeEnded(
                 name=cell.name, life=cell.life, reason=reason, at_s=self.clock.now_s()
             )
-            for listener in self._life_listeners:
+            for listener in self.life_listeners:
                 call_listener(listener, ended)
 
     def on_life_ended(self, listener: Callable[[LifeEnded], object]) -> None:
         """Call `listener` with every end of a life."""
-        self._life_listeners.append(listener)
+        self.life_listeners.append(listener)
 
     def hook_failed(self, cell: Cell, error: BaseException) -> None:
         """Note that on_stop, on_failure or release raised."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from actors.kernel.lanes import Phase
+from actors.kernel.phase import Phase
 from actors.kernel.system import ActorSystem
 
 # Turns of the loop after which a system that never rests is a failure of the test.

@@ -50,6 +50,10 @@ COLLECTED_MAX: Final = 1_000
 NOWHERE: Final = -1
 
 _CONTENT, _REASONING, _EVENT, _TOOL_CALLS, _IMAGE = PieceKind
+_WRITING: Final = Phase.WRITING
+_RAW: Final = ReasoningKind.RAW
+_STATUS: Final = ThinkingMode.STATUS
+_BOX: Final = ThinkingMode.BOX
 _GAP: Final = "\n\n"
 
 
@@ -84,10 +88,8 @@ class AnswerShow:
         self._loop = loop
         self._can_store = can_store
         self._has_events = looks.has_events
-        self._in_box = not looks.has_events or looks.thinking is not ThinkingMode.STATUS
-        self._lines = (
-            ThoughtLines() if looks.has_events and looks.thinking is not ThinkingMode.BOX else None
-        )
+        self._in_box = not looks.has_events or looks.thinking is not _STATUS
+        self._lines = ThoughtLines() if looks.has_events and looks.thinking is not _BOX else None
         self._pace: Reassurance | None = None
         self._watch: Stopwatch | None = None
         self._status_line = ""
@@ -105,7 +107,7 @@ class AnswerShow:
         self.text_item = NOWHERE
         self.thought_item = NOWHERE
         self.thought_part = NOWHERE
-        self.thought_kind = ReasoningKind.RAW
+        self.thought_kind = _RAW
         self.images_waiting = 0
         self.calls: tuple[ToolCall, ...] = ()
         self.is_waiting = False
@@ -120,7 +122,8 @@ class AnswerShow:
 
     def show(self, event: Shown) -> None:
         """Show one event, whatever it is."""
-        self.begin()
+        if self._has_events:
+            self.begin()
         match event:
             case TextAdvanced() | RefusalAdvanced():
                 self._text(event.output_index, event.text)
@@ -171,9 +174,9 @@ class AnswerShow:
 
     def finish(self, ending: Ending) -> None:
         """Say how it ended; nothing is said after that."""
-        self._pause()
         if not self._has_events:
             return
+        self._pause()
         match ending:
             case Completed():
                 self._completed(ending)
@@ -185,6 +188,8 @@ class AnswerShow:
 
     def abandon(self) -> None:
         """It ends without a word: leave nothing spinning."""
+        if not self._has_events:
+            return
         self._pause()
         if self.is_waiting:
             self.say(words.NOTHING)
@@ -194,16 +199,19 @@ class AnswerShow:
     def _text(self, item: int, text: str) -> None:
         if not text:
             return
-        self._pause()
-        self._enter(Phase.WRITING)
-        self.say(words.RESPONDING)
+        if self._has_events:
+            self._pause()
+            self._enter(_WRITING)
+            self.say(words.RESPONDING)
+        else:
+            self.thought_item = NOWHERE
         if item not in self._items:
             # Two messages in one answer are two paragraphs.
             if self._is_open:
                 text = _GAP + text
             self._items.add(item)
         self._is_open = True
-        self._put(_CONTENT, text)
+        self.has_room = self._pieces.put((_CONTENT, text), weight(text))
         self.text_item = item
 
     def _thought(self, event: ReasoningAdvanced) -> None:

@@ -57,10 +57,18 @@ class FinishReason(Enum):
     ERROR = "error"
 
 
+_CONTENT_HEAD: Final = f'{{"{PieceKind.CONTENT.value}":'
+_REASONING_HEAD: Final = f'{{"{PieceKind.REASONING.value}":'
 _DELTA_END: Final = '},"finish_reason":null}]}'
 
 # Valid inside JSON, but a line break to clients that read lines with `str.splitlines`.
 _LINE_BREAKS: Final = (("\x85", "\\u0085"), ("\u2028", "\\u2028"), ("\u2029", "\\u2029"))
+
+
+_FINISHES: Final = {
+    reason: f'{{"index":0,"delta":{{}},"finish_reason":"{reason.value}"}}]}}'
+    for reason in FinishReason
+}
 
 
 class ChunkWriter:
@@ -79,8 +87,8 @@ class ChunkWriter:
             f'"created":{created_s},"model":{quoted(model)},"choices":['
         )
         delta = f'{self._opening}{{"index":0,"delta":'
-        self._content = f'{delta}{{"{PieceKind.CONTENT.value}":'
-        self._reasoning = f'{delta}{{"{PieceKind.REASONING.value}":'
+        self._content = delta + _CONTENT_HEAD
+        self._reasoning = delta + _REASONING_HEAD
 
     def delta(self, kind: PieceKind, text: str) -> str:
         """Write text that was appended to the answer or to the thinking."""
@@ -120,7 +128,7 @@ class ChunkWriter:
 
     def finish(self, reason: FinishReason) -> str:
         """Write the chunk that closes every answer (SPEC 84)."""
-        return f'{self._opening}{{"index":0,"delta":{{}},"finish_reason":"{reason.value}"}}]}}'
+        return self._opening + _FINISHES[reason]
 
     def usage(
         self, usage: Usage, *, rounds: int | None = None, tool_calls: int | None = None
@@ -251,6 +259,8 @@ def _json(value: JsonValue) -> str:
 
 
 def _one_line(text: str) -> str:
+    if text.isascii():
+        return text
     for line_break, escape in _LINE_BREAKS:
         if line_break in text:
             text = text.replace(line_break, escape)
