@@ -77,13 +77,15 @@ class Conversation(Struct, frozen=True, kw_only=True, gc=False):
     skipped: int = 0
     ended: StreamEnded | None = None
 
-    @property
-    def has_output(self) -> bool:
-        """Whether anything visible was said (SPEC 83): from then on nothing is re-posted."""
-        return bool(self.parts)
 
-
+# No method may hang on the type of a constant that the collector does not look into: by way of its
+# globals it would keep a build in memory that was replaced.
 NOTHING_SAID = Conversation()
+
+
+def is_visible(conversation: Conversation) -> bool:
+    """Say whether anything visible was said (SPEC 83): from then on nothing is re-posted."""
+    return bool(conversation.parts)
 
 
 def advance(

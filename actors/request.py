@@ -32,7 +32,7 @@ from typing import Any, TypeAlias, assert_never
 from msgspec import Struct
 from msgspec.structs import replace
 
-from actors.conversation import NOTHING_SAID, advance, reply_items
+from actors.conversation import NOTHING_SAID, advance, is_visible, reply_items
 from actors.kernel.actor import LoopActor
 from actors.kernel.child_spec import (
     ChildSpec,
@@ -341,7 +341,7 @@ class RequestActor(LoopActor[RequestMessage]):
         if message.attempt != self._attempt:
             if message.attempt < self._attempt:
                 return  # Of an attempt that a remedy or a later round has replaced.
-            assert not self._conversation.has_output, "nothing is re-posted after visible output"
+            assert not is_visible(self._conversation), "nothing is re-posted after visible output"
             self._attempt, self._conversation = message.attempt, NOTHING_SAID
             self._owed = 0
         self._conversation, shown = advance(self._conversation, message.events)
@@ -457,14 +457,14 @@ class RequestActor(LoopActor[RequestMessage]):
         failed = Failed(
             error=error,
             error_id=self.system.entropy.token(8),
-            shown=self._has_shown or self._conversation.has_output,
+            shown=self._has_shown or is_visible(self._conversation),
         )
         self._end(failed, Crashed(error))
 
     def _is_remedied(self, error: BaseException) -> bool:
         """Send a call that was refused once more, changed, if that may help (SPEC 101, 119-122)."""
         remedies = self._setup.remedies
-        if remedies is None or self._is_calling or self._conversation.has_output:
+        if remedies is None or self._is_calling or is_visible(self._conversation):
             return False
         if not isinstance(error, ProviderError) or isinstance(error, ChatNotStarted):
             return False

@@ -25,22 +25,24 @@ class SystemEntropy:
     """Chance from the operating system."""
 
     def __init__(self) -> None:
-        self._random = random.SystemRandom()
         self._pool, self._pool_pid = b"", 0
         self._lock = Lock()
 
     def uniform(self, low: float, high: float) -> float:
         """See `Entropy.uniform`."""
-        return self._random.uniform(low, high)
+        return low + (high - low) * (int.from_bytes(self._take(7)) >> 3) * 2.0**-53
 
     def token(self, size_bytes: int) -> str:
         """See `Entropy.token`."""
+        return self._take(size_bytes).hex()
+
+    def _take(self, size_bytes: int) -> bytes:
         with self._lock:
             # A forked process must not repeat what its parent says.
             if len(self._pool) < size_bytes or self._pool_pid != os.getpid():
                 self._pool, self._pool_pid = os.urandom(max(POOL_BYTES, size_bytes)), os.getpid()
-            token, self._pool = self._pool[:size_bytes], self._pool[size_bytes:]
-        return token.hex()
+            taken, self._pool = self._pool[:size_bytes], self._pool[size_bytes:]
+        return taken
 
 
 class SeededEntropy:

@@ -66,15 +66,21 @@ class Listing:
             listed.append({"id": SETUP_ID, "name": valves_name(snapshot.problems)})
         return sorted(listed, key=lambda row: row["name"].casefold())
 
+    def fresh(self, settings: Settings, now_s: float) -> KnownModels | None:
+        """Return the catalog if it was just looked at for the same settings."""
+        seen = self._known
+        is_fresh = seen is not None and seen.settings is settings and now_s < seen.fresh_until_s
+        return seen if is_fresh else None
+
     async def known(self, app: App, settings: Settings) -> KnownModels:
         """Return the catalog; only the first to ask waits for it.
 
         Raises:
             CatalogUnknown: it was never loaded.
         """
+        if (fresh := self.fresh(settings, app.now_s())) is not None:
+            return fresh
         seen = self._known
-        if seen is not None and seen.settings is settings and app.now_s() < seen.fresh_until_s:
-            return seen
         try:
             answer = await app.catalog(settings, wait_s=CATALOG_WAIT_S)
         except KernelError as error:
@@ -93,13 +99,13 @@ class Listing:
         return known
 
 
-def restrictions(found: FoundModel, known: KnownModels) -> tuple[str, ...]:
+def restrictions(model_id: str, row: Model | None, known: KnownModels) -> tuple[str, ...]:
     """Say why the valves do not allow a model; empty when they do (SPEC 127)."""
     settings = known.settings
     if not settings.models_wanted and settings.catalog.lets_all_pass:
         return ()
     return restriction_reasons(
-        found,
+        FoundModel(id=model_id, model=row),
         known.catalog.models,
         model_id_filter=settings.models_wanted,
         free_filter=settings.catalog.free.value,

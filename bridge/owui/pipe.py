@@ -116,7 +116,7 @@ class _Door:
         self.residence = residence
         self._timing = timing
         self._entropy = SystemEntropy()
-        self._snapshots = Snapshots()
+        self._snapshots = Snapshots(self._entropy)
         self._listing = Listing()
         self._reception = Reception(function_id, self._listing, self._entropy)
         self._tasks = TaskDesk(self._reception, residence, self._entropy)
@@ -184,19 +184,12 @@ class _Door:
 
     async def _received(self, handed: Given, snapshot: Snapshot, error_id: str) -> Call | str:
         """Check everything that can be checked before admission; the words for what cannot."""
-        # A generator that is never begun is never ended either: it visits for itself.
-        visit: Visit | None = None
-        if unusable(snapshot.settings) is None:
-            visit = self.residence.enter(snapshot.settings.shutdown_grace_s)
         try:
             with self._timing.span("receive", error_id):
-                app = None if visit is None else visit.app
-                return await self._reception.call(app, handed, snapshot, error_id)
+                enter = self.residence.enter
+                return await self._reception.call(enter, handed, snapshot, error_id)
         except Refusal as refusal:
             return refusal.markdown
-        finally:
-            if visit is not None:
-                visit.end()
 
     async def _streamed(self, call: Call | str, handed: Given, error_id: str) -> AsyncIterator[str]:
         writer = ChunkWriter(

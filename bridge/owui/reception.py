@@ -6,15 +6,18 @@ for it; what is only worth a note becomes one of the call's `notes`.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
+
+from msgspec import Struct
 
 from actors.kernel.entropy import Entropy
 from actors.ports import ToolBox
 from actors.values import ChatRequest, Model, Noticed, ToolEnded
-from bridge.app import NO_SERVERS, App
+from bridge.app import NO_SERVERS
 from bridge.config.setting_groups import ToolMode
 from bridge.config.settings import Settings
 from bridge.owui.error_kinds import Condition
@@ -35,38 +38,47 @@ from bridge.owui.listing import (
     restrictions,
     unusable,
 )
-from bridge.owui.show_looks import Looks
+from bridge.owui.residence import Visit
+from bridge.owui.show_looks import PLAIN, Looks
 from bridge.owui.snapshots import Snapshot
 from bridge.owui.tools.cards import tool_card
 from bridge.owui.tools.kit import Handed, ToolKit, tool_kit
 from bridge.transforms.catalog_filters import BY_ID, BY_PRICE, BY_TOOLS, calls_tools
-from bridge.transforms.model_ids import FoundModel
 from bridge.transforms.policy import Caller, caller_of
-from bridge.transforms.reasoning_status import ThinkingMode
-from bridge.transforms.request_body import ReadBody, RequestInvalid, read_body
+from bridge.transforms.request_body import RequestInvalid, read_body
 from bridge.transforms.request_policies import with_tools
 from bridge.transforms.side_event import SideEvent, toast
 from bridge.transforms.tasks import task_request
 
-EventEmitter = Callable[[Mapping[str, Any]], Awaitable[Any]]
+EventEmitter: TypeAlias = Callable[[Mapping[str, Any]], Awaitable[Any]]
+
+# Begins a visit to the tree, which is started if there is none; the argument is its grace.
+Enter: TypeAlias = Callable[[float], Visit]
 
 _NOTHING: Final[Mapping[str, object]] = {}
 _LEGACY: Final = "legacy"
 _DEFAULT: Final = "default"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Given:
-    """What Open WebUI hands over with one call, as it came."""
+class Given(Struct, frozen=True, kw_only=True):
+    """What Open WebUI hands over with one call, as it came.
 
-    body: Mapping[str, object] = field(repr=False)
-    user: Mapping[str, object] = field(repr=False)
-    metadata: Mapping[str, object] = field(repr=False)
-    request: object = field(default=None, repr=False)
-    tools: object = field(default=None, repr=False)
-    event_emitter: EventEmitter | None = field(default=None, repr=False)
-    event_call: EventEmitter | None = field(default=None, repr=False)
+    `is_in_browser`: somebody looks at the answer in Open WebUI, in a chat of theirs.
+    """
+
+    body: Mapping[str, object]
+    user: Mapping[str, object]
+    metadata: Mapping[str, object]
+    request: object = None
+    tools: object = None
+    event_emitter: EventEmitter | None = None
+    event_call: EventEmitter | None = None
     task: object = None
+    is_in_browser: bool = False
+
+    def __repr__(self) -> str:
+        # All of it is somebody's own business.
+        return "Given(...)"
 
     @property
     def asked_model(self) -> str:
@@ -77,14 +89,6 @@ class Given:
     def is_streaming(self) -> bool:
         """Whether the caller wants the answer as it comes."""
         return bool(self.body.get("stream")) and not self.task
-
-    @property
-    def is_in_browser(self) -> bool:
-        """Whether somebody looks at the answer in Open WebUI, in a chat of theirs."""
-        said = self.metadata
-        return not self.task and bool(
-            said.get("session_id") and said.get("chat_id") and said.get("message_id")
-        )
 
 
 def given(
@@ -99,10 +103,13 @@ def given(
     task: object = None,
 ) -> Given:
     """Take what Open WebUI hands over; what has not the right type counts as not there."""
+    said = _mapping(metadata)
+    is_placed = said.get("session_id") and said.get("chat_id") and said.get("message_id")
     return Given(
         body=_mapping(body),
         user=_mapping(user),
-        metadata=_mapping(metadata),
+        metadata=said,
+        is_in_browser=bool(is_placed) and not task,
         request=request,
         tools=tools,
         event_emitter=event_emitter if callable(event_emitter) else None,
@@ -119,27 +126,28 @@ class Refusal(Exception):
         super().__init__()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Call:
+class Call(Struct, frozen=True, kw_only=True):
     """One request on its way through the door.
 
     Attributes:
+        given: what Open WebUI handed over.
         snapshot: the valves of this call.
         request: what is asked of the provider.
+        model: the row of its model; None where no row describes it.
         caller: who asks.
         sink: where the answer is shown.
-        about: what an error text may tell of it.
         kit: its tools, if there are any.
         box: runs them; None: whoever asked does.
         notes: what the reader should hear at once.
         emitter: the way to the browser for what no stream can carry.
     """
 
+    given: Given
     snapshot: Snapshot
     request: ChatRequest
+    model: Model | None
     caller: Caller
     sink: OwuiSink
-    about: ErrorContext
     kit: ToolKit | None = None
     box: ToolBox | None = None
     notes: tuple[SideEvent, ...] = ()
@@ -154,6 +162,12 @@ class Call:
     def servers(self) -> Mapping[str, str]:
         """The servers that its tools run on."""
         return NO_SERVERS if self.kit is None else self.kit.servers
+
+    @property
+    def about(self) -> ErrorContext:
+        """What an error text may tell of it."""
+        about = _about(self.given, self.caller, self.settings)
+        return replace(about, api_model_id=self.request.model, model=self.model)
 
     def shown_name(self, name: str) -> str:
         """Return what Open WebUI calls a tool."""
@@ -185,7 +199,7 @@ class Reception:
         self._entropy = entropy
         self._slow_log = SlowReaderLog()
 
-    async def call(self, app: App | None, given: Given, snapshot: Snapshot, error_id: str) -> Call:
+    async def call(self, enter: Enter, given: Given, snapshot: Snapshot, error_id: str) -> Call:
         """Prepare a chat.
 
         Raises:
@@ -193,10 +207,10 @@ class Reception:
         """
         settings = snapshot.settings
         self._check(given, snapshot, error_id)
-        assert app is not None, "only a request that cannot be answered comes without a tree"
-        known = await self._known(app, given, settings, error_id)
+        known = self._listing.fresh(settings, asyncio.get_running_loop().time())
+        if known is None:
+            known = await self._known(enter, given, settings, error_id)
         caller = caller_of(given.user, given.metadata)
-        about = _about(given, caller, settings)
         try:
             read = read_body(
                 given.body,
@@ -208,34 +222,42 @@ class Reception:
                 caller=caller,
             )
         except RequestInvalid as invalid:
+            about = _about(given, caller, settings)
             raise _refused(invalid, settings, error_id, about) from None
         request, model = read.request, read.model
-        about = replace(about, api_model_id=request.model, model=model)
-        _check_allowed(FoundModel(id=request.model, model=model), known, error_id, about)
+        if reasons := restrictions(request.model, model, known):
+            raise _restricted(reasons, settings, error_id, _about(given, caller, settings))
         kit = await _kit(given, settings, model, self._entropy)
         if kit is not None or _speaks_of_tools(given.body):
             request = with_tools(request, () if kit is None else kit.tools, snapshot.policy)
         is_run_here = kit is not None and settings.tools.mode is ToolMode.PIPELINE
+        looks = PLAIN
+        if given.is_in_browser:
+            looks = snapshot.in_browser if given.is_streaming else snapshot.in_browser_whole
+        if kit is not None:
+            about = _about(given, caller, settings)
+            looks = _with_tools(looks, kit, settings, about, error_id)
         return Call(
+            given=given,
             snapshot=snapshot,
             request=request,
+            model=model,
             caller=caller,
-            sink=self._sink(given, caller, settings, kit, about, error_id),
-            about=about,
+            sink=self._sink(given, caller, settings, looks),
             kit=kit,
             box=kit.box if kit is not None and is_run_here else None,
-            notes=_notes(read, settings, kit) if given.is_in_browser else (),
+            notes=_notes(settings, kit) if given.is_in_browser else (),
             emitter=given.event_emitter if given.is_in_browser else None,
         )
 
-    async def task(self, app: App, given: Given, snapshot: Snapshot, error_id: str) -> Call:
+    async def task(self, enter: Enter, given: Given, snapshot: Snapshot, error_id: str) -> Call:
         """Prepare a job beside a chat (SPEC 145, 146).
 
         Raises:
             Refusal: it cannot be answered.
         """
         settings = snapshot.settings
-        known = await self._known(app, given, settings, error_id)
+        known = await self._known(enter, given, settings, error_id)
         caller = caller_of(given.user, given.metadata)
         about = _about(given, caller, settings)
         try:
@@ -250,8 +272,14 @@ class Reception:
             )
         except RequestInvalid as invalid:
             raise _refused(invalid, settings, error_id, about) from None
-        sink = self._sink(given, caller, settings, None, about, error_id)
-        return Call(snapshot=snapshot, request=request, caller=caller, sink=sink, about=about)
+        return Call(
+            given=given,
+            snapshot=snapshot,
+            request=request,
+            model=known.rows.get(request.model),
+            caller=caller,
+            sink=self._sink(given, caller, settings, PLAIN),
+        )
 
     def _check(self, given: Given, snapshot: Snapshot, error_id: str) -> None:
         settings = snapshot.settings
@@ -262,34 +290,21 @@ class Reception:
             raise Refusal(explain_valves(snapshot.problems).markdown())
 
     async def _known(
-        self, app: App, given: Given, settings: Settings, error_id: str
+        self, enter: Enter, given: Given, settings: Settings, error_id: str
     ) -> KnownModels:
+        # A generator that is never begun is never ended either: it visits for itself.
+        visit = enter(settings.shutdown_grace_s)
         try:
-            return await self._listing.known(app, settings)
+            return await self._listing.known(visit.app, settings)
         except CatalogUnknown as unknown:
             about = ErrorContext(requested_model=given.asked_model, endpoint=settings.endpoint)
             raise _refused(
                 Condition.STARTUP, settings, error_id, about, reason=unknown.about
             ) from None
+        finally:
+            visit.end()
 
-    def _sink(
-        self,
-        given: Given,
-        caller: Caller,
-        settings: Settings,
-        kit: ToolKit | None,
-        about: ErrorContext,
-        error_id: str,
-    ) -> OwuiSink:
-        looks = Looks(
-            has_events=given.is_in_browser,
-            is_streaming=given.is_streaming,
-            thinking=_THINKING[settings.show.thinking.value],
-            has_final_usage=settings.show.shows_usage,
-            entropy=self._entropy,
-        )
-        if kit is not None:
-            looks = _with_tools(looks, kit, settings, about, error_id)
+    def _sink(self, given: Given, caller: Caller, settings: Settings, looks: Looks) -> OwuiSink:
         store = None
         if given.request is not None and not given.task:
             store = ImageStore(
@@ -307,10 +322,6 @@ class Reception:
             looks=looks,
             store_image=store,
         )
-
-
-# Looked up by the valve's own word: the enum of the settings and that of the looks are two.
-_THINKING: Final = {mode.value: mode for mode in ThinkingMode}
 
 
 def _with_tools(
@@ -375,18 +386,14 @@ def _speaks_of_tools(body: Mapping[str, object]) -> bool:
     return "tool_choice" in body or "parallel_tool_calls" in body or "function_call" in body
 
 
-def _check_allowed(
-    found: FoundModel, known: KnownModels, error_id: str, about: ErrorContext
-) -> None:
-    reasons = restrictions(found, known)
-    if not reasons:
-        return
-    catalog, templates = known.settings.catalog, known.settings.templates
-    said = " ".join(reasons)
-    raise Refusal(
+def _restricted(
+    reasons: tuple[str, ...], settings: Settings, error_id: str, about: ErrorContext
+) -> Refusal:
+    catalog, said = settings.catalog, " ".join(reasons)
+    return Refusal(
         model_restricted_markdown(
             reasons,
-            templates=templates,
+            templates=settings.templates,
             error_id=error_id,
             about=replace(about, at=datetime.now(UTC)),
             model_id_filter=catalog.models_text if BY_ID in said else "",
@@ -425,7 +432,9 @@ def _about(given: Given, caller: Caller, settings: Settings) -> ErrorContext:
     )
 
 
-def _notes(read: ReadBody, settings: Settings, kit: ToolKit | None) -> tuple[SideEvent, ...]:
+def _notes(settings: Settings, kit: ToolKit | None) -> tuple[SideEvent, ...]:
+    if kit is None and settings.referer_problem is None and not settings.user_valve_problems:
+        return ()
     notes: list[SideEvent] = []
     if settings.referer_problem is not None:
         notes.append(toast("HTTP_REFERER_OVERRIDE is no full address; the default one is sent."))

@@ -10,9 +10,10 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
+from actors.kernel.entropy import Entropy
 from bridge.config.errors import ValveProblem
 from bridge.config.secret_text import SECRET_KEY_VARIABLE
 from bridge.config.settings import Settings, settings_from
@@ -20,7 +21,9 @@ from bridge.config.user_valves import UserValves
 from bridge.config.valves import Valves
 from bridge.openrouter.remedies import OpenRouterRemedies
 from bridge.owui.error_text import template_problems
+from bridge.owui.show_looks import Looks
 from bridge.transforms.policy import RequestPolicy
+from bridge.transforms.reasoning_status import ThinkingMode
 
 _log = logging.getLogger("greenroom.pipe")
 
@@ -37,18 +40,23 @@ class Snapshot:
         policy: what of it shapes a request.
         remedies: what may be changed in a call that was refused.
         problems: valves that are not obeyed, or not wholly.
+        in_browser, in_browser_whole: how an answer looks to somebody who reads it in Open WebUI,
+            as it comes or in one piece.
     """
 
     settings: Settings
     policy: RequestPolicy
     remedies: OpenRouterRemedies
     problems: tuple[ValveProblem, ...]
+    in_browser: Looks
+    in_browser_whole: Looks
 
 
 class Snapshots:
-    """Remembers the snapshots of one door."""
+    """Remembers the snapshots of one door; `entropy` is for the jitter of what they show."""
 
-    def __init__(self) -> None:
+    def __init__(self, entropy: Entropy) -> None:
+        self._entropy = entropy
         self._said: object = None
         self._by_choice: dict[object, Snapshot] = {}
 
@@ -71,7 +79,7 @@ class Snapshots:
         if found is None:
             if len(self._by_choice) >= CHOICES_MAX:
                 self._by_choice.clear()
-            found = self._by_choice[key] = _snapshot(valves, chosen)
+            found = self._by_choice[key] = _snapshot(valves, chosen, self._entropy)
         return found
 
 
@@ -89,7 +97,7 @@ def _key(chosen: UserValves) -> object:
     return (tuple(sorted(chosen.chosen().items())), chosen.problems())
 
 
-def _snapshot(valves: Valves, chosen: UserValves | None) -> Snapshot:
+def _snapshot(valves: Valves, chosen: UserValves | None, entropy: Entropy) -> Snapshot:
     settings = settings_from(valves, os.environ, chosen)
     problems = (*settings.valve_problems, *template_problems(settings.templates))
     for problem in (*problems, *settings.user_valve_problems):
@@ -97,7 +105,15 @@ def _snapshot(valves: Valves, chosen: UserValves | None) -> Snapshot:
     logger = logging.getLogger("greenroom")
     if logging.getLevelName(logger.level) != settings.log_level:
         logger.setLevel(settings.log_level)
+    looks = Looks(
+        has_events=True,
+        thinking=ThinkingMode(settings.show.thinking.value),
+        has_final_usage=settings.show.shows_usage,
+        entropy=entropy,
+    )
     return Snapshot(
+        in_browser=looks,
+        in_browser_whole=replace(looks, is_streaming=False),
         settings=settings,
         policy=policy_of(settings),
         remedies=OpenRouterRemedies(falls_back_to_chat=settings.routing.falls_back_to_chat),

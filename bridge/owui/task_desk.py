@@ -51,7 +51,7 @@ class TaskDesk:
         try:
             if self._is_paused(given, visit.app.now_s()):
                 return local_task_answer(given.task) or failed_task_text(given.task)
-            call = await self._reception.task(visit.app, given, snapshot, error_id)
+            call = await self._reception.task(self._residence.enter, given, snapshot, error_id)
             return await self._asked(visit, given, call)
         except Refusal:
             return failed_task_text(given.task)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Final
@@ -38,7 +39,8 @@ _DATE: Final = re.compile(r"-\d{4}-\d{2}-\d{2}(?=$|:)", re.ASCII)
 _VARIANTS_MAX: Final = 4
 
 
-class ModelId(Struct, frozen=True, kw_only=True, gc=False):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelId:
     """An id as the provider spells it, in its parts; `str` puts it together again.
 
     Attributes:

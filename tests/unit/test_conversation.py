@@ -1,6 +1,6 @@
 """What has been said so far: deltas stand, later statements only fill what is missing."""
 
-from actors.conversation import Conversation, advance, has_output
+from actors.conversation import Conversation, advance, has_output, is_visible
 from actors.values import (
     EventSkipped,
     ReasoningAdvanced,
@@ -20,7 +20,7 @@ def stated(words: str, item: int = 0) -> TextStated:
 def test_deltas_are_shown_in_order() -> None:
     conversation, shown = advance(Conversation(), [text("Hel"), text("lo")])
     assert shown == [text("Hel"), text("lo")]
-    assert conversation.has_output
+    assert is_visible(conversation)
 
 
 def test_a_later_statement_is_not_shown_where_deltas_came() -> None:
@@ -52,7 +52,7 @@ def test_an_empty_statement_is_no_output() -> None:
     events = [stated(""), RefusalStated(output_index=0, content_index=0, text="")]
     conversation, shown = advance(Conversation(), events)
     assert not has_output(events)
-    assert not conversation.has_output
+    assert not is_visible(conversation)
     assert shown == []
 
 
@@ -70,7 +70,7 @@ def test_skipped_events_are_counted_and_show_nothing() -> None:
     conversation, shown = advance(Conversation(), [EventSkipped(count=2), EventSkipped(count=1)])
     assert conversation.skipped == 3
     assert shown == []
-    assert not conversation.has_output
+    assert not is_visible(conversation)
 
 
 def test_more_text_of_a_known_part_changes_nothing_but_the_screen() -> None:
