@@ -7,7 +7,6 @@ lose the text shown so far.
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator
 from typing import Final, TypeAlias
 
 from actors.kernel.errors import KernelError
@@ -70,29 +69,13 @@ async def admitted(visit: Visit, call: Call) -> str | None:
             return call.failure(Condition.SERVER_BUSY, error_id)
 
 
-async def streamed(visit: Visit, call: Call, writer: ChunkWriter) -> AsyncIterator[str]:
-    """Yield the lines of one answer, as they come."""
-    sink = call.sink
-    for note in call.notes:
-        yield note.line
-    sink.begin()
-    refusal = await admitted(visit, call)
-    if refusal is not None:
-        sink.abandon()
-        for line in _refused(call, writer, await sink.take(), refusal):
-            yield line
-        return
-    while pieces := await sink.take():
-        if sink.has_images:
-            pieces = await sink.stored(pieces)
-        for line in writer.lines(pieces):
-            yield line
-        visit.watch()
-    # Nothing is left to stop; who reads no further than the end keeps nothing alive.
-    visit.chat = None
-    visit.end()
-    for line in _last_lines(call, writer):
-        yield line
+async def refused_lines(call: Call, writer: ChunkWriter, refusal: str) -> list[str]:
+    """Return the lines of a chat that was not let in."""
+    call.sink.abandon()
+    lines = writer.lines(await call.sink.take())
+    if call.emitter is not None:
+        lines.append(toast(_BUSY, level="error").line)
+    return [*lines, *said(writer, refusal)]
 
 
 async def whole(visit: Visit, call: Call, *, completion_id: str, created_s: int) -> Whole:
@@ -136,14 +119,7 @@ async def settle(call: Call) -> None:
 _BUSY: Final = "Your request was not started; the answer says why."
 
 
-def _refused(call: Call, writer: ChunkWriter, pieces: list[Piece], refusal: str) -> list[str]:
-    lines = writer.lines(pieces)
-    if call.emitter is not None:
-        lines.append(toast(_BUSY, level="error").line)
-    return [*lines, *said(writer, refusal)]
-
-
-def _last_lines(call: Call, writer: ChunkWriter) -> list[str]:
+def last_lines(call: Call, writer: ChunkWriter) -> list[str]:
     """What closes the stream: the one terminal outcome in the door's words."""
     match call.sink.ending:
         case Completed(usage=usage, incomplete_reason=reason) as ending:

@@ -24,7 +24,7 @@ from bridge.openrouter.codec_chat import ChatCodec
 from bridge.openrouter.codec_responses import ResponsesCodec
 from bridge.openrouter.http_defaults import TlsContext
 from bridge.openrouter.model_list import HttpxCatalog
-from bridge.owui.answers import Whole, said, settle, streamed, whole
+from bridge.owui.answers import Whole, admitted, last_lines, refused_lines, said, settle, whole
 from bridge.owui.error_kinds import Condition
 from bridge.owui.error_text import explain_condition
 from bridge.owui.listing import Listing, setup_rows, unusable
@@ -179,6 +179,8 @@ class _Door:
         if handed.task:
             return failed_task_text(handed.task)
         if handed.is_streaming:
+            if isinstance(call, str):
+                return self._told(call, handed)
             return self._streamed(call, handed, error_id)
         return await self._whole(call, handed, error_id)
 
@@ -191,25 +193,39 @@ class _Door:
         except Refusal as refusal:
             return refusal.markdown
 
-    async def _streamed(self, call: Call | str, handed: Given, error_id: str) -> AsyncIterator[str]:
-        writer = ChunkWriter(
-            model=handed.asked_model,
-            completion_id=self._completion_id(),
-            created_s=_now_s(),
-        )
-        if isinstance(call, str):
-            for line in said(writer, call):
-                yield line
-            return
+    async def _told(self, text: str, handed: Given) -> AsyncIterator[str]:
+        for line in said(self._writer(handed), text):
+            yield line
+
+    async def _streamed(self, call: Call, handed: Given, error_id: str) -> AsyncIterator[str]:
+        writer = self._writer(handed)
         visit: Visit | None = None
         is_over = False
         try:
             visit = self.residence.enter(call.settings.shutdown_grace_s)
             visit.watch()
             self._timing.mark("stream", error_id)
-            async for line in streamed(visit, call, writer):
-                yield line
+            sink = call.sink
+            for note in call.notes:
+                yield note.line
+            sink.begin()
+            if (refusal := await admitted(visit, call)) is not None:
+                for line in await refused_lines(call, writer, refusal):
+                    yield line
+                is_over = True
+                return
+            while pieces := await sink.take():
+                if sink.has_images:
+                    pieces = await sink.stored(pieces)
+                for line in writer.lines(pieces):
+                    yield line
+                visit.watch()
             is_over = True
+            # Nothing is left to stop; who reads no further than the end keeps nothing alive.
+            visit.chat = None
+            visit.end()
+            for line in last_lines(call, writer):
+                yield line
         except Exception as error:  # noqa: BLE001 - a door: text shown so far must survive
             is_over = True
             for line in said(writer, self._internal(error, error_id)):
@@ -245,6 +261,11 @@ class _Door:
         )
 
     # --- small things ----------------------------------------------------------------------------
+
+    def _writer(self, handed: Given) -> ChunkWriter:
+        return ChunkWriter(
+            model=handed.asked_model, completion_id=self._completion_id(), created_s=_now_s()
+        )
 
     def _completion_id(self) -> str:
         return f"chatcmpl-{self._entropy.token(_COMPLETION_ID_BYTES)}"
