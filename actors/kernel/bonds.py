@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from actors.kernel.callbacks import call_listener, note_failure
-from actors.kernel.child_spec import ChildSpec
 from actors.kernel.lanes import Lanes
 from actors.kernel.phase import CLOSED
 from actors.kernel.ref import ActorRef
@@ -21,8 +20,7 @@ from actors.kernel.signals import (
 )
 
 if TYPE_CHECKING:
-    from actors.kernel.cell import Cell
-    from actors.kernel.system import ActorSystem
+    pass
 
 
 class Bonds(Lanes):
@@ -30,15 +28,11 @@ class Bonds(Lanes):
 
     __slots__ = ("_closed_callbacks", "_watched", "_watchers", "actor_class", "links")
 
-    def __init__(
-        self, system: ActorSystem, spec: ChildSpec[Any], parent: Cell | None, number: int
-    ) -> None:
-        super().__init__(system, spec, parent, number)
-        self.actor_class: Any = getattr(spec.start, "func", spec.start)
-        self.links: dict[int, Bonds] | None = None
-        self._watchers: dict[object, Callable[[Terminated], object]] | None = None
-        self._closed_callbacks: list[Callable[[], object]] | None = None
-        self._watched: set[Bonds] | None = None
+    actor_class: Any
+    links: dict[int, Bonds] | None
+    _watchers: dict[object, Callable[[Terminated], object]] | None
+    _closed_callbacks: list[Callable[[], object]] | None
+    _watched: set[Bonds] | None
 
     def kill(self, reason: ExitReason = KILLED) -> None:
         """End now; see `Cell.kill`."""

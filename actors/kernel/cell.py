@@ -25,6 +25,7 @@ from actors.kernel.envelope import Envelope, SignalEnvelope
 from actors.kernel.errors import MessagePoisoned, SpawnFailed
 from actors.kernel.interceptor import Delay, Drop, Duplicate, Overtake
 from actors.kernel.phase import CLOSED, ENDING, RUNNING, STARTING, WAITING
+from actors.kernel.ref import ActorRef
 from actors.kernel.signals import (
     KILLED,
     NORMAL,
@@ -91,7 +92,35 @@ class Cell(Bonds):
     def __init__(
         self, system: ActorSystem, spec: ChildSpec[Any], parent: Cell | None, number: int
     ) -> None:
-        super().__init__(system, spec, parent, number)
+        # All three parts in one go: a call for each would cost as much as the rest.
+        self.system = system
+        self.spec = spec
+        self.number = number
+        label = spec.name or str(number)
+        self.name = label if parent is None else f"{parent.name}/{label}"
+        self.ref = ActorRef(self)
+        self.mailbox = spec.mailbox
+        self.queue = deque()
+        self.signals = None
+        self.phase = STARTING
+        self.generation = 0
+        self.in_hand = None
+        self.is_scheduled = False
+        self.is_sealed = False
+        self.receive_timeout = None
+        self._offers = None
+        self._bytes = 0
+        self._paused = None
+        self._resumed = None
+        self._held_until_s = None
+        self._is_probing = False
+        self._probe_taken = False
+        start: Any = spec.start
+        self.actor_class = start.func if type(start) is functools.partial else start
+        self.links = None
+        self._watchers = None
+        self._closed_callbacks = None
+        self._watched = None
         self.parent = parent
         self.restart_wish = spec.restart
         self.behaviour: Actor[Any] | None = None
@@ -538,6 +567,8 @@ class Cell(Bonds):
             self._break_links(reason)
         while self._offers:
             self._call_next_offer()
+        # Who keeps a ref keeps the cell: not what the actor was made of as well.
+        self.spec = _outlived(self.spec)
 
     # --- what belongs to one life: timers and the stash ------------------------------------------
 
@@ -657,3 +688,18 @@ class Cell(Bonds):
         except BaseException:
             self.phase = WAITING
             raise
+
+
+def _nobody() -> Any:
+    """Stand where the class of an actor stood that has ended."""
+    raise AssertionError("what has ended is not started again")
+
+
+_ENDED: ChildSpec[Any] = ChildSpec(start=_nobody)
+
+
+def _outlived(spec: ChildSpec[Any]) -> ChildSpec[Any]:
+    """Keep of a spec what people may still ask an ended actor for."""
+    if spec.name or spec.labels:
+        return ChildSpec(start=_nobody, name=spec.name, labels=spec.labels)
+    return _ENDED

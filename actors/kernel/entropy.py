@@ -10,6 +10,10 @@ from typing import Protocol
 # Random bytes fetched at once: a call into the system for each token costs more than the token.
 POOL_BYTES = 4096
 
+# As many bits as the fraction of a float has.
+_FRACTION_BYTES = 6
+_FRACTION_MAX = 2 ** (8 * _FRACTION_BYTES) - 1
+
 
 class Entropy(Protocol):
     """Where jitter and identifiers come from; a seed replays them."""
@@ -25,24 +29,27 @@ class SystemEntropy:
     """Chance from the operating system."""
 
     def __init__(self) -> None:
-        self._pool, self._pool_pid = b"", 0
+        self._pool, self._used, self._pool_pid = b"", 0, 0
         self._lock = Lock()
 
     def uniform(self, low: float, high: float) -> float:
         """See `Entropy.uniform`."""
-        return low + (high - low) * (int.from_bytes(self._take(7)) >> 3) * 2.0**-53
+        drawn = int.from_bytes(self._bytes(_FRACTION_BYTES)) / _FRACTION_MAX
+        return low + (high - low) * drawn
 
     def token(self, size_bytes: int) -> str:
         """See `Entropy.token`."""
-        return self._take(size_bytes).hex()
+        return self._bytes(size_bytes).hex()
 
-    def _take(self, size_bytes: int) -> bytes:
+    def _bytes(self, size_bytes: int) -> bytes:
         with self._lock:
+            begin, end = self._used, self._used + size_bytes
             # A forked process must not repeat what its parent says.
-            if len(self._pool) < size_bytes or self._pool_pid != os.getpid():
+            if end > len(self._pool) or self._pool_pid != os.getpid():
                 self._pool, self._pool_pid = os.urandom(max(POOL_BYTES, size_bytes)), os.getpid()
-            taken, self._pool = self._pool[:size_bytes], self._pool[size_bytes:]
-        return taken
+                begin, end = 0, size_bytes
+            self._used = end
+            return self._pool[begin:end]
 
 
 class SeededEntropy:

@@ -19,8 +19,8 @@ from actors.kernel.child_spec import ChildSpec
 from actors.kernel.dead_letter import Loss
 from actors.kernel.envelope import Envelope
 from actors.kernel.errors import ActorHeld, ActorStopped, MailboxFull
-from actors.kernel.mailbox import WhenFull
-from actors.kernel.phase import CLOSED, STARTING, Phase
+from actors.kernel.mailbox import MailboxSpec, WhenFull
+from actors.kernel.phase import CLOSED, Phase
 from actors.kernel.ref import ActorRef
 from actors.kernel.signals import Shutdown, Signal
 from actors.kernel.timers import ReceiveTimeout
@@ -33,7 +33,7 @@ current: ContextVar[Cell | None] = ContextVar("greenroom_current_cell", default=
 
 
 class Lanes:
-    """See the module docstring. The lower half of a `Cell`."""
+    """See the module docstring. The lower half of a `Cell`, which fills in all of it."""
 
     __slots__ = (
         "_bytes",
@@ -59,33 +59,28 @@ class Lanes:
         "system",
     )
 
-    def __init__(
-        self, system: ActorSystem, spec: ChildSpec[Any], parent: Cell | None, number: int
-    ) -> None:
-        self.system = system
-        self.spec = spec
-        self.number = number
-        label = spec.name or f"{number}"
-        self.name: str = label if parent is None else f"{parent.name}/{label}"
-        # What adds the upper half to this is a cell.
-        self.ref: ActorRef[Any] = ActorRef(cast("Cell", self))
-        self.mailbox = spec.mailbox
-        self.queue: deque[Envelope] = deque()
-        self.signals: deque[Signal] | None = None
-        self.phase: Phase = STARTING
-        # Changes whenever a life begins, ends or is given up: what is left of it sees that.
-        self.generation = 0
-        self.in_hand: Envelope | None = None
-        self.is_scheduled = False
-        self.is_sealed = False
-        self.receive_timeout: ReceiveTimeout | None = None
-        self._offers: dict[object, Callable[[], None]] | None = None
-        self._bytes = 0
-        self._paused: Envelope | None = None
-        self._resumed: Envelope | None = None
-        self._held_until_s: float | None = None
-        self._is_probing = False
-        self._probe_taken = False
+    system: ActorSystem
+    spec: ChildSpec[Any]
+    number: int
+    name: str
+    ref: ActorRef[Any]
+    mailbox: MailboxSpec
+    queue: deque[Envelope]
+    signals: deque[Signal] | None
+    phase: Phase
+    # Changes whenever a life begins, ends or is given up: what is left of it sees that.
+    generation: int
+    in_hand: Envelope | None
+    is_scheduled: bool
+    is_sealed: bool
+    receive_timeout: ReceiveTimeout | None
+    _offers: dict[object, Callable[[], None]] | None
+    _bytes: int
+    _paused: Envelope | None
+    _resumed: Envelope | None
+    _held_until_s: float | None
+    _is_probing: bool
+    _probe_taken: bool
 
     # --- what outsiders may know -----------------------------------------------------------------
 

@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import Context
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from actors.kernel.callbacks import call_listener, place_of
@@ -383,9 +384,11 @@ class ActorSystem:
 
 
 def _cell_class(spec: ChildSpec[Any]) -> type[Cell]:
-    start: Any = getattr(spec.start, "func", spec.start)
+    start: Any = spec.start
+    if type(start) is partial:
+        start = start.func
     cell_class: type[Cell] | None = getattr(start, "cell_class", None)
-    if not isinstance(start, type) or cell_class is None:
+    if cell_class is None or not isinstance(start, type):
         raise SpawnFailed(f"start is {start!r}; give an actor class, or functools.partial of one")
     return cell_class
 

@@ -111,7 +111,9 @@ class ForgivingModel(BaseModel):
 
     def problems(self) -> tuple[ValveProblem, ...]:
         """Return what was set and cannot be obeyed; the default rules in its place."""
-        return self._problems
+        # Past pydantic's `__getattr__`, which is asked for every private attribute.
+        private = self.__pydantic_private__
+        return private["_problems"] if private else ()
 
     @model_validator(mode="wrap")
     @classmethod

@@ -73,6 +73,9 @@ class Phase(IntEnum):
     TOOLS = 3
 
 
+_PHASES: Final = len(Phase)
+
+
 class Stopwatch:
     """Adds up how long an answer was in each phase."""
 
@@ -81,7 +84,7 @@ class Stopwatch:
     def __init__(self, now_s: float) -> None:
         self._begun_s = self._since_s = now_s
         self._phase = Phase.WAITING
-        self._spent_s = [0.0] * len(Phase)
+        self._spent_s = [0.0] * _PHASES
 
     def enter(self, phase: Phase, now_s: float) -> None:
         """Go on in this phase."""

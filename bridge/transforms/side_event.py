@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Final
+
+from msgspec import Struct
 
 from bridge.transforms.chat_chunks import event_line
 from bridge.transforms.json_text import JsonValue
@@ -14,24 +15,23 @@ SOURCE: Final = "source"
 NOTIFICATION: Final = "notification"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SideEvent:
+class SideEvent(Struct, frozen=True, kw_only=True):
     """One event, ready for both ways to the browser.
 
     Attributes:
         kind: Open WebUI's word for it.
         data: what it holds, for the event emitter.
         line: the same as a line of a stream.
+        is_waiting: the browser animates it until another status comes.
     """
 
     kind: str
-    data: Mapping[str, JsonValue] = field(repr=False)
-    line: str = field(repr=False)
+    data: Mapping[str, JsonValue]
+    line: str
+    is_waiting: bool = False
 
-    @property
-    def is_waiting(self) -> bool:
-        """Whether the browser animates it until another status comes."""
-        return self.kind == STATUS and self.data.get("done") is False
+    def __repr__(self) -> str:
+        return f"SideEvent({self.kind!r})"
 
     def emitted(self) -> dict[str, JsonValue]:
         """Return what an event emitter takes."""
@@ -49,7 +49,9 @@ def status(description: str, *, done: bool, **more: JsonValue) -> SideEvent:
     The browser animates the newest line of an answer for as long as its `done` is false, even
     after the answer has ended (CONTRACT 6). So the last one has to be done.
     """
-    return side_event(STATUS, {"description": description, "done": done, **more})
+    data: dict[str, JsonValue] = {"description": description, "done": done, **more}
+    line = event_line(STATUS, data)
+    return SideEvent(kind=STATUS, data=data, line=line, is_waiting=not done)
 
 
 def toast(content: str, *, level: str = "warning") -> SideEvent:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import isfinite
 from typing import Final
+
+from msgspec import Struct
 
 from actors.values import Usage
 
@@ -14,8 +15,7 @@ WINDOW_MIN_S: Final = 0.1
 COST_MIN: Final = 0.000001
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Times:
+class Times(Struct, frozen=True, kw_only=True, gc=False):
     """How long an answer took, in seconds.
 
     Attributes:
@@ -53,11 +53,12 @@ def usage_text(usage: Usage | None, times: Times) -> str:
         parts.append(f"Cost {cost_text(usage.cost_usd)}")
     total = usage.total_tokens or usage.input_tokens + usage.output_tokens
     if total:
-        counts = [("Input", usage.input_tokens), ("Output", usage.output_tokens)]
-        extra = [("Cached", usage.cached_tokens), ("Reasoning", usage.reasoning_tokens)]
-        counts += [(word, count) for word, count in extra if count]
-        listed = ", ".join(f"{word}: {count}" for word, count in counts)
-        parts.append(f"Total tokens: {total} ({listed})")
+        cached = f", Cached: {usage.cached_tokens}" if usage.cached_tokens else ""
+        thought = f", Reasoning: {usage.reasoning_tokens}" if usage.reasoning_tokens else ""
+        parts.append(
+            f"Total tokens: {total} (Input: {usage.input_tokens}, Output: {usage.output_tokens}"
+            f"{cached}{thought})"
+        )
     return " | ".join(parts)
 
 

@@ -33,3 +33,11 @@ def test_a_forked_process_does_not_repeat_what_its_parent_says() -> None:
     theirs = reading.recv()
     child.join()
     assert theirs != entropy.token(8)
+
+
+def test_a_number_lies_between_its_ends_and_is_not_always_the_same() -> None:
+    entropy = SystemEntropy()
+    drawn = [entropy.uniform(-1.0, 3.0) for _ in range(1000)]
+    assert all(-1.0 <= number <= 3.0 for number in drawn)
+    assert min(drawn) < 0.0 < 2.0 < max(drawn)
+    assert len(set(drawn)) == len(drawn)
