@@ -12,7 +12,7 @@ POOL_BYTES = 4096
 
 # As many bits as the fraction of a float has.
 _FRACTION_BYTES = 6
-_FRACTION_MAX = 2 ** (8 * _FRACTION_BYTES) - 1
+_FRACTION_MAX = 2.0 ** (8 * _FRACTION_BYTES) - 1.0
 
 
 class Entropy(Protocol):
@@ -34,7 +34,7 @@ class SystemEntropy:
 
     def uniform(self, low: float, high: float) -> float:
         """See `Entropy.uniform`."""
-        drawn = int.from_bytes(self._bytes(_FRACTION_BYTES)) / _FRACTION_MAX
+        drawn: float = int.from_bytes(self._bytes(_FRACTION_BYTES)) / _FRACTION_MAX
         return low + (high - low) * drawn
 
     def token(self, size_bytes: int) -> str:
