@@ -104,7 +104,8 @@ class AiohttpProvider:
             raise await self._refusal(response, call)
         if response.content.at_eof():
             raise AnswerMalformed(answer_facts(response, "empty"))
-        stream = HttpStream(response)
+        # Not kept until the next check: it would hold a whole answer in memory so long.
+        stream = HttpStream(response, self._streams.discard)
         self._streams.add(stream)
         if self._next_check is None:
             self._check_streams()
@@ -142,7 +143,9 @@ class AiohttpProvider:
             return await session.post(
                 base_url.rstrip("/") + call.path,
                 data=body if len(body) <= BODY_BYTES_AT_ONCE_MAX else io.BytesIO(body),
-                headers=_on_top(own, prepared.headers | route.headers),
+                headers=_on_top(own, prepared.headers | route.headers)
+                if own or route.headers
+                else prepared.headers,
                 timeout=prepared.timeouts,
                 allow_redirects=False,
                 proxy=route.proxy,
@@ -162,7 +165,8 @@ class AiohttpProvider:
 
     def _check_streams(self) -> None:
         now_s = asyncio.get_running_loop().time()
-        self._streams = {stream for stream in self._streams if not stream.check(now_s)}
+        over = [stream for stream in self._streams if stream.check(now_s)]
+        self._streams.difference_update(over)
         self._next_check = (
             asyncio.get_running_loop().call_later(LOSS_CHECK_S, self._check_streams)
             if self._streams

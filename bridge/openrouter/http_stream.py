@@ -7,6 +7,7 @@ known of an answer, and what of a failure may be shown.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from contextlib import suppress
 
 import aiohttp
@@ -25,7 +26,8 @@ BREAKS = (aiohttp.ClientError, HttpProcessingError, OSError, RuntimeError)
 class HttpStream:
     """The body of one 200 answer, an event stream or JSON. See `ProviderStream`.
 
-    Whoever made it calls `check` now and then, at least until it says that it is over.
+    Whoever made it calls `check` now and then, at least until it says that it is over. That is
+    told by `on_over` as well, as soon as it is known, and perhaps more than once.
     """
 
     __slots__ = (
@@ -33,6 +35,7 @@ class HttpStream:
         "_content",
         "_is_lost",
         "_is_waiting",
+        "_on_over",
         "_read_timeout_s",
         "_reads",
         "_reads_checked",
@@ -40,8 +43,11 @@ class HttpStream:
         "_silent_since_s",
     )
 
-    def __init__(self, response: aiohttp.ClientResponse) -> None:
+    def __init__(
+        self, response: aiohttp.ClientResponse, on_over: Callable[[HttpStream], object]
+    ) -> None:
         self._response = response
+        self._on_over = on_over
         self._content = response.content
         self._broken: ProviderError | None = None
         self._is_lost = False
@@ -77,9 +83,15 @@ class HttpStream:
         do here is not to wait for that end any longer than it takes a packet to arrive.
         """
         if self._response.closed:
+            self._on_over(self)
             return
         linger = asyncio.get_running_loop().call_later(FINISH_LINGER_S, self.abort)
-        self._content.on_eof(linger.cancel)
+
+        def ended() -> None:
+            linger.cancel()
+            self._on_over(self)
+
+        self._content.on_eof(ended)
 
     def abort(self) -> None:
         """See `ProviderStream.abort`."""
@@ -88,6 +100,7 @@ class HttpStream:
         if connection is not None and connection.transport is not None:
             connection.transport.abort()
         self._response.close()
+        self._on_over(self)
 
     def check(self, now_s: float) -> bool:
         """Wake a reader that would wait for ever, or longer than allowed. True: it is over.
