@@ -126,7 +126,7 @@ fix: $(STAMP)  ## repair what the linter and the formatter can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(STAMP)  ## measure the kernel and the streams
+bench: $(STAMP)  ## measure the kernel, the streams and the tools
 	$(BIN)/python benchmarks/kernel.py
 	$(BIN)/python benchmarks/streams.py
 

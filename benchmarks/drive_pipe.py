@@ -4,8 +4,8 @@
 
 Reads one work a line as JSON and writes one line of figures for each, until the input ends.
 `exec` of the module, one instance, `pipes()` once; then, for every request, new valves on the
-shared instance, `pipe` with those arguments that its signature names, and each yielded item
-turned into the line that Open WebUI would send.
+shared instance, its tools bound anew, `pipe` with those arguments that its signature names, and
+each yielded item turned into the line that Open WebUI would send.
 """
 
 from __future__ import annotations
@@ -25,12 +25,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
 
+from benchmarks.answers import Spec, parse_spec
+from benchmarks.handed_tools import HandedTools
 from benchmarks.loops import run
 from benchmarks.memory import peak_mb, reset_peak, resident_mb
 from benchmarks.quantiles import quantile
 
 STAMP = re.compile(r"<(\d+)>")
 FUNCTION = "bench"
+USER = {"id": "user-1", "name": "A", "email": "a@example.com", "role": "user"}
+
+# How a finished call is shown, in every version of Open WebUI: it is no text of the model's.
+CARD = re.compile(r'\n*<details type="tool_calls".*?</details>\n*', re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +45,7 @@ class Work:
 
     Attributes:
         name: for the table.
-        spec: which answer the provider gives; see `provider.py`.
+        spec: which answer the provider gives; see `answers.py`.
         streams: how many at once.
         requests: how many each of them makes, one after another.
         warm: requests before the clock starts.
@@ -54,14 +60,14 @@ class Work:
     runs_long: bool = False
 
     @property
-    def deltas(self) -> int:
-        """Deltas of one answer."""
-        return int(dict(part.split("=") for part in self.spec.split(","))["n"])
+    def answer(self) -> Spec:
+        """What the provider gives."""
+        return parse_spec(self.spec)
 
     @property
     def is_paced(self) -> bool:
         """Whether the answer comes slowly, each delta with the time it was sent."""
-        return "i=" in self.spec
+        return self.answer.i > 0
 
 
 @dataclass(slots=True)
@@ -69,6 +75,7 @@ class Tally:
     """What the requests of one work have shown so far."""
 
     first_s: list[float] = field(default_factory=list)
+    taken_s: list[float] = field(default_factory=list)
     late_ms: list[float] = field(default_factory=list)
     deltas: int = 0
     requests: int = 0
@@ -102,12 +109,12 @@ class Driven:
             "MAX_CONCURRENT_REQUESTS": 2000,
         }
 
-    async def request(self, number: int) -> AsyncIterator[str]:
+    async def request(self, number: int, tools: HandedTools) -> AsyncIterator[str]:
         """Make one request and yield the lines of its answer."""
         self._renew_valves()
         model = f"{FUNCTION}.bench.model"
         ids = {name: f"{name}-{number}" for name in ("chat_id", "message_id", "session_id")}
-        body = {
+        body: dict[str, object] = {
             "model": model,
             "stream": True,
             "messages": [
@@ -115,16 +122,21 @@ class Driven:
                 {"role": "user", "content": "Tell me about the house by the lake."},
             ],
         }
+        metadata = {**ids, "user_id": "user-1", "files": [], "variables": {}}
+        if tools.registry:
+            # One object in two places, as the newest Open WebUI has it.
+            body["tools"], metadata["tools"] = tools.listed(), tools.registry
+            metadata["params"] = {"function_calling": "native"}
         given: dict[str, object] = {
             "body": body,
-            "__user__": {"id": "user-1", "name": "A", "email": "a@example.com", "role": "user"},
-            "__metadata__": {**ids, "user_id": "user-1", "files": [], "variables": {}},
+            "__user__": dict(USER),
+            "__metadata__": metadata,
             "__request__": None,
-            "__event_emitter__": None,
-            "__event_call__": None,
+            "__event_emitter__": _to_browser,
+            "__event_call__": _to_browser,
             "__task__": None,
             "__task_body__": None,
-            "__tools__": {},
+            "__tools__": tools.registry,
             "__files__": [],
             **{f"__{name}__": value for name, value in ids.items()},
         }
@@ -135,6 +147,10 @@ class Driven:
 
     def _renew_valves(self) -> None:
         self._pipe.valves = self._pipe.Valves(**self._valves)
+
+
+async def _to_browser(_: object) -> None:
+    """Take an event as a browser that does not answer would."""
 
 
 def line_of(item: object, model: str) -> str:
@@ -154,15 +170,17 @@ def text_in(line: str) -> str:
     document = json.loads(line.removeprefix("data:"))
     assert "error" not in document, "the pipe answered with an error"
     choices = document.get("choices")
-    return str(choices[0]["delta"].get("content") or "") if choices else ""
+    text = str(choices[0]["delta"].get("content") or "") if choices else ""
+    return CARD.sub("", text) if "<details" in text else text
 
 
 async def run_one(driven: Driven, work: Work, tally: Tally, number: int) -> None:
-    """Make one request and check that all of its answer came."""
+    """Make one request and check that all of its answer came, and that its tools were run."""
+    answer, tools = work.answer, HandedTools(work.answer.t, USER)
     started_s = time.perf_counter()
     seen = 0
     first_s: float | None = None
-    async for line in driven.request(number):
+    async for line in driven.request(number, tools):
         text = text_in(line)
         if not text:
             continue
@@ -175,11 +193,13 @@ async def run_one(driven: Driven, work: Work, tally: Tally, number: int) -> None
             seen += len(stamps)
         else:
             seen += len(text)
-    size = 1 if work.is_paced else int(dict(p.split("=") for p in work.spec.split(","))["b"])
-    assert seen == work.deltas * size, f"{seen} of {work.deltas * size} came"
+    wanted = answer.n if work.is_paced else answer.n * answer.b
+    assert seen == wanted, f"{seen} of {wanted} came"
+    assert tools.runs == answer.t, f"{tools.runs} of {answer.t} tools were run"
     assert first_s is not None, "an answer has text"
     tally.first_s.append(first_s)
-    tally.deltas += work.deltas
+    tally.taken_s.append(time.perf_counter() - started_s)
+    tally.deltas += answer.n
     tally.requests += 1
 
 
@@ -213,6 +233,7 @@ async def measure(driven: Driven, work: Work) -> dict[str, float]:
         "cpu_us_per_delta": cpu_s / tally.deltas * 1e6,
         "first_p50_ms": quantile(tally.first_s, 0.5) * 1e3,
         "first_p99_ms": quantile(tally.first_s, 0.99) * 1e3,
+        "taken_p50_ms": quantile(tally.taken_s, 0.5) * 1e3,
         "extra_mb": peak_mb() - before_mb,
     }
     if work.is_paced:

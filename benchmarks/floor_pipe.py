@@ -1,11 +1,13 @@
 """The least that a pipe of this interface can do: what everything else is measured against.
 
 One shared session, one task a request, no queue, and all deltas of one read joined into one
-prepared line. No logs, no retry, no storage, no word when something fails. It is not for use.
+prepared line. Tools run at the same time and are shown to nobody. No logs, no retry, no storage,
+no word when something fails. It is not for use.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from json.encoder import encode_basestring
 from typing import Any
@@ -14,7 +16,7 @@ import aiohttp
 import msgspec
 from pydantic import BaseModel
 
-decode = msgspec.json.decode
+encode, decode = msgspec.json.encode, msgspec.json.decode
 
 
 class Pipe:
@@ -44,7 +46,11 @@ class Pipe:
         return [{"id": row["id"].replace("/", "."), "name": row["name"]} for row in rows]
 
     async def pipe(
-        self, body: dict[str, Any], __user__: dict[str, Any], __metadata__: dict[str, Any]
+        self,
+        body: dict[str, Any],
+        __user__: dict[str, Any],
+        __metadata__: dict[str, Any],
+        __tools__: dict[str, Any],
     ) -> AsyncIterator[str]:
         vendor, _, name = body["model"].partition(".")[2].partition(".")
         turns = [
@@ -56,9 +62,13 @@ class Pipe:
             for message in body["messages"]
         ]
         request = {"model": f"{vendor}/{name}", "stream": True, "input": turns}
-        return self._stream(msgspec.json.encode(request), body["model"])
+        if __tools__:
+            request["tools"] = [{"type": "function", **t["spec"]} for t in __tools__.values()]
+        return self._stream(request, body["model"], __tools__)
 
-    async def _stream(self, request: bytes, model: str) -> AsyncIterator[str]:
+    async def _stream(
+        self, request: dict[str, Any], model: str, tools: dict[str, Any]
+    ) -> AsyncIterator[str]:
         before = (
             f'data: {{"id":"floor","object":"chat.completion.chunk","created":0,"model":"{model}",'
             '"choices":[{"index":0,"delta":{"content":'
@@ -70,20 +80,37 @@ class Pipe:
         }
         usage: object = None
         url = f"{self.valves.BASE_URL}/responses"
-        async with self._shared().post(url, data=request, headers=headers) as response:
-            rest = b""
-            async for data in response.content.iter_any():
-                *frames, rest = (rest + data).split(b"\n\n")
-                texts = []
-                for frame in frames:
-                    payload = frame[frame.find(b"data: ") + 6 :]
-                    if payload == b"[DONE]":
-                        continue
-                    event = decode(payload)
-                    if event["type"] == "response.output_text.delta":
-                        texts.append(event["delta"])
-                    elif event["type"] == "response.completed":
-                        usage = event["response"]["usage"]
-                if texts:
-                    yield before + encode_basestring("".join(texts)) + after
-        yield f"data: {msgspec.json.encode({'usage': usage}).decode()}"
+        is_over = False
+        while not is_over:
+            calls = []
+            posted = encode(request)
+            async with self._shared().post(url, data=posted, headers=headers) as response:
+                rest = b""
+                async for data in response.content.iter_any():
+                    *frames, rest = (rest + data).split(b"\n\n")
+                    texts = []
+                    for frame in frames:
+                        payload = frame[frame.find(b"data: ") + 6 :]
+                        if payload == b"[DONE]":
+                            continue
+                        event = decode(payload)
+                        kind = event["type"]
+                        if kind == "response.output_text.delta":
+                            texts.append(event["delta"])
+                        elif kind == "response.output_item.done":
+                            if event["item"]["type"] == "function_call":
+                                calls.append(event["item"])
+                        elif kind == "response.completed":
+                            usage = event["response"]["usage"]
+                    if texts:
+                        yield before + encode_basestring("".join(texts)) + after
+            is_over = not calls
+            if calls:
+                outputs = await asyncio.gather(*(_output(call, tools) for call in calls))
+                request["input"] += [*calls, *outputs]
+        yield f"data: {encode({'usage': usage}).decode()}"
+
+
+async def _output(call: dict[str, Any], tools: dict[str, Any]) -> dict[str, Any]:
+    output = await tools[call["name"]]["callable"](**decode(call["arguments"]))
+    return {"type": "function_call_output", "call_id": call["call_id"], "output": output}

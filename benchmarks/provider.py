@@ -2,15 +2,9 @@
 
     python -m benchmarks.provider            prints the port, serves until its input ends
 
-The base address is `http://127.0.0.1:PORT/n=200,b=12/api/v1`. Keys of the spec, all integers:
-
-    n   deltas of the answer (200)
-    b   bytes of text in each (12)
-    i   milliseconds between two deltas; 0 sends the whole answer in one write (0)
-    e   1: name every event on an `event:` line as well, as some hosts do (0)
-
-Answers are rendered once and then only written. A delta of a paced answer carries the time it
-was sent, `<NANOSECONDS>` of the monotonic clock that all processes of a machine share.
+The base address is `http://127.0.0.1:PORT/n=200,b=12/api/v1`; what may stand in it says
+`answers.py`. A delta of a paced answer carries the time it was sent, `<NANOSECONDS>` of the
+monotonic clock that all processes of a machine share.
 """
 
 from __future__ import annotations
@@ -21,131 +15,15 @@ import json
 import sys
 import threading
 import time
-from dataclasses import dataclass
-from typing import cast
+from typing import Final, cast
 
+from benchmarks.answers import WORDS, Answer, answer_for, calls_for, chunk, parse_spec
 from benchmarks.loops import run
 
-WORDS = "a quick brown fox jumps over the lazy dog while seven wizards box quietly in the dark "
+MODELS_ON_OFFER: Final = 300
 
-HEAD = (
-    b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nCache-Control: no-cache\r\n"
-    b"Transfer-Encoding: chunked\r\n\r\n"
-)
-MODELS_ON_OFFER = 300
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Spec:
-    """What one address asks for."""
-
-    n: int = 200
-    b: int = 12
-    i: int = 0
-    e: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
-    """One answer as bytes. `deltas` are (before, after) the stamp; `whole` is all in one."""
-
-    opening: bytes
-    deltas: tuple[tuple[bytes, bytes], ...]
-    closing: bytes
-    whole: bytes
-
-
-def parse_spec(text: str) -> Spec:
-    """Read `n=200,b=12`; what is not named keeps its default."""
-    given = dict(part.split("=", 1) for part in text.split(",") if "=" in part)
-    return Spec(**{name: int(value) for name, value in given.items()})
-
-
-def piece(number: int, size: int) -> str:
-    """Return the text of one delta."""
-    start = number * size % len(WORDS)
-    return (WORDS * (size // len(WORDS) + 2))[start : start + size]
-
-
-def chunk(payload: bytes) -> bytes:
-    """Frame one HTTP chunk; every event is one, as a provider that flushes sends it."""
-    return b"%x\r\n%s\r\n" % (len(payload), payload)
-
-
-@functools.lru_cache(maxsize=64)
-def answer_for(text: str) -> Answer:
-    """Render the whole stream of a spec."""
-    spec = parse_spec(text)
-    frames = [chunk(_frame(spec, event)) for event in _events(spec)]
-    first = next(n for n, frame in enumerate(frames) if b"output_text.delta" in frame)
-    last = first + spec.n
-    closing = b"".join(frames[last:]) + chunk(b"data: [DONE]\n\n") + b"0\r\n\r\n"
-    opening = HEAD + b"".join(frames[:first])
-    deltas = tuple(_cut(frame) for frame in frames[first:last])
-    whole = opening + b"".join(frames[first:last]) + closing
-    return Answer(opening=opening, deltas=deltas, closing=closing, whole=whole)
-
-
-def _frame(spec: Spec, event: dict[str, object]) -> bytes:
-    name = f"event: {event['type']}\n" if spec.e else ""
-    return f"{name}data: {json.dumps(event, separators=(',', ':'))}\n\n".encode()
-
-
-def _cut(frame: bytes) -> tuple[bytes, bytes]:
-    """Split a framed delta around its text; the chunk is framed anew with each stamp."""
-    payload = frame.split(b"\r\n", 1)[1].removesuffix(b"\r\n")
-    start = payload.index(b'"delta":"') + len(b'"delta":"')
-    return payload[:start], payload[payload.index(b'"', start) :]
-
-
-def _events(spec: Spec) -> list[dict[str, object]]:
-    """Everything a /responses stream says about one message, each thing as often as it does."""
-    item = "msg_bench"
-    place = {"item_id": item, "output_index": 0, "content_index": 0}
-    texts = [piece(number, spec.b) for number in range(spec.n)]
-    full = "".join(texts)
-    part = {"type": "output_text", "text": full, "annotations": []}
-    message = {"type": "message", "id": item, "role": "assistant", "status": "completed"}
-    done = message | {"content": [part]}
-    response: dict[str, object] = {
-        "id": "gen-bench",
-        "object": "response",
-        "created_at": 1_700_000_000,
-        "model": "bench/model",
-        "status": "in_progress",
-        "output": [],
-        "tools": [],
-        "temperature": 1.0,
-        "top_p": 1.0,
-        "metadata": {},
-        "error": None,
-        "usage": None,
-    }
-    usage = {
-        "input_tokens": 42,
-        "input_tokens_details": {"cached_tokens": 0},
-        "output_tokens": spec.n,
-        "output_tokens_details": {"reasoning_tokens": 0},
-        "total_tokens": 42 + spec.n,
-        "cost": 0.00123,
-    }
-    added = message | {"status": "in_progress", "content": []}
-    ended = response | {"status": "completed", "output": [done], "usage": usage}
-    said: list[tuple[str, dict[str, object]]] = [
-        ("response.created", {"response": response}),
-        ("response.in_progress", {"response": response}),
-        ("response.output_item.added", {"output_index": 0, "item": added}),
-        ("response.content_part.added", place | {"part": part | {"text": ""}}),
-        *(("response.output_text.delta", place | {"delta": text}) for text in texts),
-        ("response.output_text.done", place | {"text": full}),
-        ("response.content_part.done", place | {"part": part}),
-        ("response.output_item.done", {"output_index": 0, "item": done}),
-        ("response.completed", {"response": ended}),
-    ]
-    return [
-        {"type": kind, **fields, "sequence_number": number}
-        for number, (kind, fields) in enumerate(said)
-    ]
+# A request that brings outputs has had its calls.
+OUTPUT: Final = b'"function_call_output"'
 
 
 @functools.lru_cache(maxsize=1)
@@ -193,20 +71,22 @@ class Connection(asyncio.Protocol):
         length = _content_length(head)
         if len(rest) < length:
             return
-        self._unread = rest[length:]
+        body, self._unread = rest[:length], rest[length:]
         method, path, _ = head.split(b" ", 2)
-        self._answer(method, path.decode())
+        self._answer(method, path.decode(), body)
 
-    def _answer(self, method: bytes, path: str) -> None:
+    def _answer(self, method: bytes, path: str, body: bytes) -> None:
         if path.endswith("/models"):
             self._plain(b"200 OK", models())
         elif method == b"POST" and path.endswith("/responses"):
-            spec = path.split("/")[1]
-            answer = answer_for("" if spec == "api" else spec)
-            gap_ms = parse_spec(spec).i if "=" in spec else 0
-            if gap_ms:
+            text = path.split("/")[1]
+            spec, answer = parse_spec(text), answer_for(text)
+            if spec.t and OUTPUT not in body:
+                self._transport.write(calls_for(text))
+            elif spec.i:
+                gap_s = spec.i / 1000
                 self._transport.write(answer.opening)
-                self._pace(answer, 0, self._loop.time() + gap_ms / 1000, gap_ms / 1000)
+                self._pace(answer, 0, self._loop.time() + gap_s, gap_s)
             else:
                 self._transport.write(answer.whole)
         else:

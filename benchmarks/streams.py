@@ -6,6 +6,19 @@ Greenroom is built into its one file and driven as Open WebUI drives it, in a pr
 so is the floor (`floor_pipe.py`), twice: what differs between the two floors is noise. All read
 the same provider (`provider.py`). Contenders take turns. The exit status is 1 when a must is
 missed. Linux only: memory is read out of /proc.
+
+What is measured, by the names that `--only` takes (limits in `promises.py`):
+
+    short            one request after the other, one delta each
+    50, 200, 1000    so many streams of 200 deltas at once
+    long             one stream of 20000 deltas
+    live 50, live 200    so many at once, a delta each 20 ms
+    tools, tools 50  five calls, then 200 deltas: one user, and fifty at once
+    10000 requests   memory, all requests alike: what a request leaves over, and nothing else
+    mixed            memory, requests of all kinds and all that can go wrong, once (over a minute)
+
+`mixed` is a run of `mixed_requests.py`, which can be called by itself, with another seed and other
+numbers; it has no floor, because no floor could take what comes there.
 """
 
 from __future__ import annotations
@@ -27,7 +40,6 @@ sys.path[:0] = [str(ROOT)]  # So that a checkout can be measured that was never 
 
 from benchmarks.checks import (  # noqa: E402 - after the path
     OURS,
-    Check,
     Medians,
     Sample,
     arguments,
@@ -37,135 +49,21 @@ from benchmarks.checks import (  # noqa: E402 - after the path
 )
 from benchmarks.drive_pipe import Work  # noqa: E402 - after the path
 from benchmarks.loops import LOOP_NAME  # noqa: E402 - after the path
+from benchmarks.promises import (  # noqa: E402 - after the path
+    AGAIN,
+    CHECKS,
+    CONTENDERS,
+    FLOOR,
+    FRESH_WORKS,
+    MIXED,
+    WORKS,
+)
 from bridge.onefile.build import build_pipe  # noqa: E402 - after the path
-
-FLOOR = "floor"
-AGAIN = "floor again"
-CONTENDERS = (OURS, FLOOR, AGAIN)
 
 ROUNDS = 5
 QUICK_ROUNDS = 2
 
-# All contenders live on from one work to the next.
-WORKS = (
-    Work(name="short", spec="n=1,b=12", requests=800),
-    Work(name="50", spec="n=200,b=12", streams=50, requests=4, warm=50),
-    Work(name="200", spec="n=200,b=12", streams=200, warm=200),
-    Work(name="long", spec="n=20000,b=12", warm=1),
-    Work(name="live 200", spec="n=50,b=12,i=20", streams=200),
-    Work(name="live 50", spec="n=200,b=12,i=20", streams=50),
-)
-# Every measurement in a process that has done nothing before.
-FRESH_WORKS = (
-    Work(name="1000", spec="n=200,b=12", streams=1000, warm=8),
-    Work(name="10000 requests", spec="n=1,b=12", streams=20, requests=500, runs_long=True),
-)
-
-CHECKS = (
-    Check(
-        what="fixed CPU per request",
-        work="short",
-        figure="cpu_ms_per_request",
-        unit="ms",
-        against=FLOOR,
-        must=3.0,
-        goal=2.0,
-        is_ceiling=True,
-    ),
-    Check(
-        what="50 streams x 200 deltas",
-        work="50",
-        figure="deltas_per_s",
-        unit="1/s",
-        against=FLOOR,
-        must=0.60,
-        goal=0.85,
-    ),
-    Check(
-        what="200 streams x 200 deltas",
-        work="200",
-        figure="deltas_per_s",
-        unit="1/s",
-        against=FLOOR,
-        must=0.55,
-        goal=0.80,
-    ),
-    Check(
-        what="200 at once: time to first token, p50",
-        work="200",
-        figure="first_p50_ms",
-        unit="ms",
-        against=FLOOR,
-        must=2.5,
-        goal=1.7,
-        is_ceiling=True,
-    ),
-    Check(
-        what="1000 streams x 200 deltas, fresh process",
-        work="1000",
-        figure="deltas_per_s",
-        unit="1/s",
-        against=FLOOR,
-        must=0.55,
-        goal=0.80,
-    ),
-    Check(
-        what="1000 streams: extra memory",
-        work="1000",
-        figure="extra_mb",
-        unit="MB",
-        must=60.0,
-        goal=35.0,
-        is_ceiling=True,
-    ),
-    Check(
-        what="one stream x 20000 deltas",
-        work="long",
-        figure="deltas_per_s",
-        unit="1/s",
-        against=FLOOR,
-        must=0.65,
-        goal=0.90,
-    ),
-    Check(
-        what="200 live streams, a delta each 20 ms: CPU per delta",
-        work="live 200",
-        figure="cpu_us_per_delta",
-        unit="us",
-        against=FLOOR,
-        must=1.8,
-        goal=1.4,
-        is_ceiling=True,
-    ),
-    Check(
-        what="200 live streams: lateness, p99",
-        work="live 200",
-        figure="late_p99_ms",
-        unit="ms",
-        must=50.0,
-        goal=15.0,
-        is_ceiling=True,
-    ),
-    Check(
-        what="50 live streams of 4 s: CPU per delta",
-        work="live 50",
-        figure="cpu_us_per_delta",
-        unit="us",
-        against=FLOOR,
-        must=1.5,
-        goal=1.25,
-        is_ceiling=True,
-    ),
-    Check(
-        what="memory after 10000 requests over that after 1000",
-        work="10000 requests",
-        figure="grown_mb",
-        unit="MB",
-        must=5.0,
-        goal=1.0,
-        is_ceiling=True,
-    ),
-)
+NAMES = tuple(work.name for work in (*WORKS, *FRESH_WORKS))
 
 
 def started(module: str, *args: str) -> subprocess.Popen[str]:
@@ -227,31 +125,47 @@ def measure_all(
         for work in (work for work in WORKS if work in works):
             for name in rotated(CONTENDERS, rounds):
                 samples[work.name][name].append(teams[name].measure(work))
-            _tell(work)
+            _tell(work.name)
     for work in (work for work in FRESH_WORKS if work in works):
         for name in rotated(CONTENDERS, rounds):
             fresh = Contender(pipes[name], address)
             samples[work.name][name].append(fresh.measure(work))
             fresh.stop()
-        _tell(work)
+        _tell(work.name)
     return medians(samples)
 
 
-def _tell(work: Work) -> None:
-    print(f"measured: {work.name}", file=sys.stderr, flush=True)
+def measure_mixed() -> Medians:
+    """Make the mixed requests, once: what they leave over depends on no other contender."""
+    with started("benchmarks.mixed_requests", "--json") as process:
+        told, _ = process.communicate()
+    if not told:
+        raise SystemExit("The mixed requests came to no end; what they had to say stands above.")
+    facts = json.loads(told)
+    _tell(MIXED)
+    sample = {"grown_mb": facts["grown_mb"], "left_over": float(len(facts["left_over"]))}
+    return medians({MIXED: {OURS: [sample]}})
+
+
+def _tell(name: str) -> None:
+    print(f"measured: {name}", file=sys.stderr, flush=True)
 
 
 def noise_of(found: Medians) -> str:
     """Say how far the two floors lie apart, work by work."""
     figure = "cpu_us_per_delta"
-    apart = {work: by[AGAIN][figure] / by[FLOOR][figure] - 1 for work, by in found.items()}
+    pairs = {work: (by[AGAIN], by[FLOOR]) for work, by in found.items() if AGAIN in by}
+    apart = {work: one[figure] / other[figure] - 1 for work, (one, other) in pairs.items()}
     return "; ".join(f"{work} {share:+.0%}" for work, share in apart.items())
 
 
 def main() -> int:
-    args = arguments(__doc__).parse_args()
-    wanted = args.only.split(",") if args.only else []
-    works = [w for w in (*WORKS, *FRESH_WORKS) if not wanted or w.name in wanted]
+    parser = arguments(__doc__)
+    args = parser.parse_args()
+    wanted = args.only.split(",") if args.only else [*NAMES, MIXED]
+    if unknown := set(wanted) - {*NAMES, MIXED}:
+        parser.error(f"{', '.join(sorted(unknown))}: there is {', '.join((*NAMES, MIXED))}")
+    works = [work for work in (*WORKS, *FRESH_WORKS) if work.name in wanted]
     rounds = QUICK_ROUNDS if args.quick else ROUNDS
     load = os.getloadavg()[0]
     with tempfile.TemporaryDirectory() as folder, provider() as address:
@@ -259,7 +173,10 @@ def main() -> int:
         pipe = Path(folder) / "greenroom_pipe.py"
         pipe.write_bytes(built.readable)
         floor = HERE / "floor_pipe.py"
-        found = measure_all(works, rounds, {OURS: pipe, FLOOR: floor, AGAIN: floor}, address)
+        pipes = {OURS: pipe, FLOOR: floor, AGAIN: floor}
+        found = measure_all(works, rounds, pipes, address) if works else {}
+    if MIXED in wanted:
+        found = {**found, **measure_mixed()}
     facts = {
         "build": built.build,
         "python": sys.version.split()[0],
