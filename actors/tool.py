@@ -168,7 +168,9 @@ class ToolActor(LoopActor[ToolMessage]):
         """See the module docstring."""
         match message:
             case Granted():
-                self._run()
+                # A claim that came twice is answered twice.
+                if self._began_s is None:
+                    self._run()
             case Refused():
                 self._on_refused(message)
             case CallReturned(result=result):
