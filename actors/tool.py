@@ -154,6 +154,7 @@ class ToolActor(LoopActor[ToolMessage]):
         self._drain_s = drain_s
         self._permits = permits
         self._began_s: float | None = None
+        self._cannot_have_run = False
 
     def on_start(self) -> None:
         """Ask to be let in, or begin."""
@@ -187,6 +188,11 @@ class ToolActor(LoopActor[ToolMessage]):
             case _:
                 assert_never(message)
 
+    def release(self) -> None:
+        """Whatever its end was: what has begun is begun again only where it cannot have run."""
+        if self._began_s is not None and not self._cannot_have_run:
+            self.refuse_restarts()
+
     def _run(self) -> None:
         self._began_s = self.system.clock.now_s()
         self.start_timer("time", TimeSpent(), self._timeout_s)
@@ -217,8 +223,8 @@ class ToolActor(LoopActor[ToolMessage]):
 
     def _fail(self, error: ToolError) -> None:
         """End with the error. One that a next life may cure is not told: that one will be."""
-        is_last = self.life >= LIVES_MAX or not isinstance(error, ToolUnreachable)
-        if is_last:
+        self._cannot_have_run = isinstance(error, ToolUnreachable)
+        if self.life >= LIVES_MAX or not self._cannot_have_run:
             failed = ToolFailed(
                 call=self._call, reason=reason_of(error), elapsed_s=self._elapsed_s()
             )
