@@ -29,7 +29,7 @@ from actors.kernel.actor import LoopActor
 from actors.kernel.child_spec import RestartPolicy
 from actors.kernel.permit import Claim, Granted, KeyPolicy, Refused
 from actors.kernel.ref import ActorRef
-from actors.kernel.signals import Crashed, Shutdown
+from actors.kernel.signals import Crashed, Poisoned, Shutdown
 from actors.ports import ErrorFacts, ToolBox, ToolError, ToolTimedOut, ToolUnreachable
 from actors.values import ToolCall, ToolResult
 
@@ -187,6 +187,11 @@ class ToolActor(LoopActor[ToolMessage]):
                 self._on_shutdown(message.deadline_s)
             case _:
                 assert_never(message)
+
+    def on_poisoned(self, notice: Poisoned) -> None:
+        """The gate crashed on the claim and has forgotten it; another life asks again."""
+        if self._began_s is None:
+            self._fail(ToolUnreachable(ErrorFacts(detail=_NOT_LET_IN)))
 
     def release(self) -> None:
         """Whatever its end was: what has begun is begun again only where it cannot have run."""
