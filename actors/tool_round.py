@@ -64,6 +64,7 @@ _NO_JSON = (
     "call it again with complete arguments."
 )
 _NOT_STARTED = "The tool was not run: the server is too busy, or stopping."
+_NO_TIME = "The tool was not run: the calls before it took too long."
 _LOST = "The tool ended without a result."
 
 
@@ -273,7 +274,10 @@ class ToolRoundActor(LoopActor[RoundMessage]):
         """Nobody waits for these calls any longer; what did finish keeps its output (SPEC 73)."""
         given_up = {call.call_id for call in calls}
         for call in calls:
-            self._note(call, too_slow(call.name, limit_s))
+            has_begun = call.call_id in self._book.begun
+            if not has_begun:
+                self._listener.offer(ToolStarted(call=call))
+            self._note(call, too_slow(call.name, limit_s) if has_begun else _NO_TIME)
         for ref, call in self._refs.items():
             if call.call_id in given_up:
                 self._dismiss(ref)
