@@ -27,7 +27,11 @@ class Door(Protocol):
         """List the models."""
 
     async def pipe(
-        self, body: Mapping[str, object], __user__: Mapping[str, str] | None = None
+        self,
+        body: Mapping[str, object],
+        __user__: Mapping[str, str] | None = None,
+        *,
+        __tools__: Mapping[str, object] | None = None,
     ) -> AsyncGenerator[str, None]:
         """Answer a chat; with `stream` in the body, chunk by chunk."""
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from bridge.standin import ProviderFault, Wish
+from bridge.standin.conversations import quotation
 from bridge.standin.script_values import Piece, Voice
 from bridge.standin.scripts import echo, named_script
 
@@ -22,6 +23,9 @@ class Scene:
         question: what the user asks.
         script: what the provider answers with; `ECHO` repeats the question.
         faults: what goes wrong first, one per request that will be made.
+        tool_says: what the tool of the user gives back, or "": there is none. The model calls
+            it once and then repeats what it said.
+        later_faults: what goes wrong when the model is to be told what the tool said.
         cut_after: deltas after which the provider breaks off, or None.
         stop_after: chunks after which the user presses stop, or None.
         shows_tree: whether the supervision tree is shown as it is at the first word.
@@ -34,6 +38,8 @@ class Scene:
     script: str
     moral: str
     faults: tuple[ProviderFault, ...] = ()
+    tool_says: str = ""
+    later_faults: tuple[ProviderFault, ...] = ()
     cut_after: int | None = None
     stop_after: int | None = None
     shows_tree: bool = False
@@ -43,12 +49,16 @@ class Scene:
         failures = tuple(Wish(fault=fault) for fault in self.faults)
         cut = None if self.cut_after is None else ProviderFault.CUT_MID_FRAME
         answer = Wish(script=self.script, pace_ms=pace_ms, fault=cut, after=self.cut_after)
-        return (*failures, answer)
+        if not self.tool_says:
+            return (*failures, answer)
+        # The conversation knows by the calls in a request which answer comes next.
+        return (*failures, answer, *(Wish(fault=fault) for fault in self.later_faults), answer)
 
     @property
     def text(self) -> str:
-        """The answer as far as the provider tells it."""
-        return "".join(self._told(Voice.TEXT)[: self.cut_after])
+        """The answer as far as the provider tells it; words around a tool are two paragraphs."""
+        told = "".join(self._told(Voice.TEXT)[: self.cut_after])
+        return f"{told}\n\n{quotation((self.tool_says,))}" if self.tool_says else told
 
     @property
     def thinking(self) -> str:
@@ -85,6 +95,15 @@ SCENES: Final = (
         faults=(ProviderFault.STATUS_429_RETRY_AFTER_SECONDS, ProviderFault.CONNECT_RESET),
         shows_tree=True,
         moral="a rate limit and a lost connection, and the user saw only a whole answer",
+    ),
+    Scene(
+        title="The provider fails between a tool and the rest of the answer",
+        model="standin.tool-call",
+        question="Do the guests need an umbrella?",
+        script="tool-call",
+        tool_says="14 degrees, light rain",
+        later_faults=(ProviderFault.STATUS_502,),
+        moral="asked again with what the tool said, and the tool ran once",
     ),
     Scene(
         title="The connection breaks in the middle of an answer",

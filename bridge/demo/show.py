@@ -48,13 +48,18 @@ class LogTape(logging.Handler):
     @contextmanager
     def recording(self) -> Iterator[None]:
         """Take all records of the product while the block lasts."""
-        logger = logging.getLogger("greenroom")
+        logger, above = logging.getLogger("greenroom"), logging.getLogger()
         before = logger.level, logger.propagate
+        # The product passes its records on to the handlers above. Without one, Python would write
+        # them between the lines of the screen.
+        silent = logging.NullHandler()
         logger.addHandler(self)
+        above.addHandler(silent)
         logger.propagate = False
         try:
             yield
         finally:
+            above.removeHandler(silent)
             logger.removeHandler(self)
             logger.level, logger.propagate = before
 
@@ -67,6 +72,7 @@ class Told:
     thinking: str = ""
     finish_reason: str | None = None
     chunks: int = 0
+    tools_run: int = 0
     tree: list[str] = field(default_factory=list)
     stopped_at_s: float | None = None
 
@@ -131,7 +137,8 @@ class Show:
         self._history.append({"role": "user", "content": scene.question})
         body = {"model": f"greenroom.{scene.model}", "stream": True, "messages": self._history}
         told = Told()
-        stream = await self._door.pipe(body, {"id": "demo-user"})
+        tools = self._tools(scene, told)
+        stream = await self._door.pipe(body, {"id": "demo-user"}, __tools__=tools)
         async with aclosing(stream):
             async for line in stream:
                 self._take(line, told)
@@ -146,6 +153,26 @@ class Show:
             self._screen.say("you", "[stop]")
         self._history.append({"role": "assistant", "content": told.text})
         return told
+
+    def _tools(self, scene: Scene, told: Told) -> dict[str, object]:
+        """Offer the tool of the scene in the shape in which Open WebUI offers its own."""
+
+        async def get_weather(city: str, unit: str) -> str:
+            told.tools_run += 1
+            self._screen.say("tool", f"get_weather({city}, {unit}): {scene.tool_says}", Ink.DIM)
+            return scene.tool_says
+
+        spec = {
+            "name": "get_weather",
+            "description": "Tells the weather of a city.",
+            "parameters": {
+                "type": "object",
+                "properties": {"city": {"type": "string"}, "unit": {"type": "string"}},
+                "required": ["city", "unit"],
+            },
+        }
+        entry = {"tool_id": "weather", "callable": get_weather, "spec": spec}
+        return {"get_weather": entry} if scene.tool_says else {}
 
     def _take(self, line: str, told: Told) -> None:
         try:
@@ -165,6 +192,8 @@ class Show:
 
     def _check(self, scene: Scene, told: Told) -> None:
         _expect("the thinking", told.thinking, scene.thinking)
+        runs = int(bool(scene.tool_says))
+        _expect("the number of runs of the tool", str(told.tools_run), str(runs))
         if told.stopped_at_s is not None:
             if not told.text or not scene.text.startswith(told.text):
                 raise DemoFailed(f"not a beginning of the answer: {_shortened(told.text)}")
@@ -183,7 +212,8 @@ class Show:
             raise DemoFailed(f"the error id {notice[1]} of the notice does not stand in the log")
 
     async def _outcome(self, scene: Scene, told: Told, requests: tuple[RequestRecord, ...]) -> str:
-        _expect("the number of requests", str(len(requests)), str(len(scene.faults) + 1))
+        wanted = len(scene.wishes(self._pace_ms))
+        _expect("the number of requests", str(len(requests)), str(wanted))
         if told.stopped_at_s is not None:
             left_ms = 1000 * (await self._left_at_s(requests[-1].serial) - told.stopped_at_s)
             return f"{scene.moral} (after {left_ms:.0f} ms)"

@@ -2,7 +2,11 @@
 
 import argparse
 import asyncio
+import json
+import os
 import shutil
+import subprocess
+import sys
 from collections.abc import AsyncGenerator, Iterator, Mapping
 from io import StringIO
 from pathlib import Path
@@ -38,7 +42,7 @@ def demo(out: Path, root: Path = REPOSITORY) -> int:
 def test_all_scenes_go_as_scripted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert demo(tmp_path) == 0
     shown = capsys.readouterr().out
-    assert [shown.count(f"\n{number}/5  ") for number in range(1, 6)] == [1] * 5
+    assert [shown.count(f"\n{number}/6  ") for number in range(1, 7)] == [1] * 6
     assert shown.count("\n  ok ") == len(SCENES)
     assert NOTICE in shown
     assert "\x1b" not in shown, "this is no terminal"
@@ -84,7 +88,11 @@ class Parrot:
         return [{"id": "parrot", "name": "Parrot"}]
 
     async def pipe(
-        self, body: Mapping[str, object], __user__: Mapping[str, str] | None = None
+        self,
+        body: Mapping[str, object],
+        __user__: Mapping[str, str] | None = None,
+        *,
+        __tools__: Mapping[str, object] | None = None,
     ) -> AsyncGenerator[str, None]:
         return self._said()
 
@@ -102,7 +110,7 @@ async def show_of(parrot: Parrot, scene_number: int) -> str:
     async with await StandIn.start() as standin:
         show = Show(screen, standin, parrot, LogTape(screen), pace_ms=1)
         with pytest.raises(DemoFailed) as failed:
-            await show.play(SCENES[scene_number - 1], f"{scene_number}/5")
+            await show.play(SCENES[scene_number - 1], f"{scene_number}/6")
     return str(failed.value)
 
 
@@ -113,13 +121,28 @@ def test_another_text_is_named_beside_the_expected_one() -> None:
     assert reason.endswith("and was 'Polly'")
 
 
+def test_a_tool_that_did_not_run_is_missed_although_the_text_is_right() -> None:
+    delta = json.dumps({"content": SCENES[3].text})
+    chunk = f'{{"choices":[{{"delta":{delta},"finish_reason":"stop"}}]}}'
+    reason = asyncio.run(show_of(Parrot(chunk), 4))
+    assert reason == "the number of runs of the tool should be '1' and was '0'"
+
+
+def test_nothing_is_written_between_the_lines_of_the_screen(tmp_path: Path) -> None:
+    # In a process of its own: here the test runner listens to the log.
+    command = [sys.executable, "-m", "bridge.cli", "demo", "--out", str(tmp_path), "--pace-ms", "2"]
+    environment = os.environ | {"PYTHONPATH": str(REPOSITORY)}
+    ended = subprocess.run(command, env=environment, capture_output=True, check=True, timeout=40)
+    assert ended.stderr == b""
+
+
 def test_a_line_that_is_no_chunk_is_named() -> None:
     reason = asyncio.run(show_of(Parrot("[DONE]"), 1))
     assert reason.startswith("no chunk that Open WebUI can read")
 
 
 def test_an_answer_that_is_over_before_the_stop_is_named() -> None:
-    reason = asyncio.run(show_of(Parrot(), 5))
+    reason = asyncio.run(show_of(Parrot(), 6))
     assert reason == "the answer was over before the user could stop it"
 
 
