@@ -173,7 +173,7 @@ class Cell(Bonds):
         for signalling in self.system.hooks.signalling:
             if (delay_s := signalling(self, signal)) > 0:
                 at_s = self.system.clock.now_s() + delay_s
-                self.system.clock.call_at(at_s, lambda: self._put_signal(signal))
+                self.system.clock.call_at(at_s, lambda: self.signal(signal, was_delayed=True))
                 return True
         return False
 

@@ -73,8 +73,10 @@ class SoonCell(LoopCell):
         """See `Cell.wake`."""
         if not self.is_scheduled and self.phase is RUNNING and self._paused is None:
             self.is_scheduled = True
-            # An empty context: a handler inherits neither deadline nor trace of who woke it.
-            self.system.turns.plan(Context(), self._drain)
+            turns = self.system.turns
+            turns.waiting.append(self._drain)
+            if not turns.is_planned:
+                turns.begin()
 
     def _drain(self) -> None:
         """Handle what waits, signals first, a bounded number of messages a turn."""
@@ -83,16 +85,16 @@ class SoonCell(LoopCell):
         system.running = self
         try:
             while self.phase is RUNNING and self._paused is None:
-                if self.signals:
-                    self._deliver_signal(self.signals.popleft())
+                if signals := self.signals:
+                    self._deliver_signal(signals.popleft())
                 elif not self.queue or not self.is_ready:
                     break
-                elif left == 0:
-                    system.turns.plan(Context(), self._drain)
-                    return
-                else:
+                elif left:
                     left -= 1
                     self._deliver(self._pop())
+                else:
+                    system.turns.plan(self._drain)
+                    return
         except BaseException:
             # Not the handler: that is caught below. Loud, but the actor goes on.
             self.in_hand = None

@@ -46,11 +46,12 @@ class HandOver(Generic[T]):
     def put(self, item: T, size_bytes: int) -> bool:
         """Add an item. False: full, pause until the callback of `when_room`."""
         assert not self._is_closed, "nothing follows the end"
-        self._items.append(item)
-        self._size += size_bytes
+        items = self._items
+        items.append(item)
+        size = self._size = self._size + size_bytes
         if self._waiter is not None:
             self._wake()
-        return self._size < self._bytes_max and len(self._items) < self._items_max
+        return size < self._bytes_max and len(items) < self._items_max
 
     def when_room(self, callback: Callable[[], object]) -> None:
         """Call `callback` once, as soon as everything that waits has been taken."""
@@ -71,9 +72,9 @@ class HandOver(Generic[T]):
             if self._is_closed:
                 return []
             assert self._waiter is None, "a hand-over has one taker"
-            self._waiter = asyncio.get_running_loop().create_future()
+            waiter = self._waiter = asyncio.get_running_loop().create_future()
             try:
-                await self._waiter
+                await waiter
             finally:
                 self._waiter = None
         items, self._items = self._items, []
@@ -84,5 +85,9 @@ class HandOver(Generic[T]):
         return items
 
     def _wake(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
+        waiter = self._waiter
+        if waiter is not None:
+            # Told once: until the taker comes, there is nobody to wake.
+            self._waiter = None
+            if not waiter.done():
+                waiter.set_result(None)

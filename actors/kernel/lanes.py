@@ -299,21 +299,18 @@ class Lanes:
 
     # --- the system lane -------------------------------------------------------------------------
 
-    def signal(self, signal: Signal) -> None:
+    def signal(self, signal: Signal, *, was_delayed: bool = False) -> None:
         """Queue a signal: before all messages, never refused by a live cell."""
         if self.phase is CLOSED:
             return
-        if not (self.system.hooks.signalling and self._delay(signal)):
-            self._put_signal(signal)
-
-    def _put_signal(self, signal: Signal) -> None:
-        if self.phase is CLOSED:
+        if self.system.hooks.signalling and not was_delayed and self._delay(signal):
             return
-        if self.signals is None:
-            self.signals = deque()
-        elif type(signal) is Shutdown and any(type(s) is Shutdown for s in self.signals):
+        signals = self.signals
+        if signals is None:
+            signals = self.signals = deque()
+        elif type(signal) is Shutdown and any(type(s) is Shutdown for s in signals):
             return
-        self.signals.append(signal)
+        signals.append(signal)
         if not self.is_scheduled:
             self.wake()
 

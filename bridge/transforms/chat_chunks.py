@@ -41,7 +41,6 @@ class PieceKind(Enum):
 
 # Bound once: in Python 3.11 a look at a member of an enum costs as much as a call.
 _CONTENT, _REASONING, _EVENT, _TOOL_CALLS, _IMAGE = PieceKind
-_TEXTS = (_CONTENT, _REASONING)
 
 # A plain pair: pieces are made per socket read, and only live until the next line is taken.
 Piece: TypeAlias = tuple[PieceKind, str]
@@ -105,19 +104,24 @@ class ChunkWriter:
             if kind is _REASONING:
                 return [self.delta(kind, text)] if text else []
             return [self._other(kind, text)]
-        runs: list[tuple[PieceKind, list[str]]] = []
+        lines: list[str] = []
         last: PieceKind | None = None
+        run = ""
         for kind, text in pieces:
-            if kind is not last or kind not in _TEXTS:
-                runs.append((kind, []))
-                last = kind
-            runs[-1][1].append(text)
-        joined = ((kind, "".join(texts)) for kind, texts in runs)
-        return [
-            self.delta(kind, text) if kind in _TEXTS else self._other(kind, text)
-            for kind, text in joined
-            if text
-        ]
+            if kind is last:
+                run += text
+                continue
+            if run and last is not None:
+                lines.append(self.delta(last, run))
+            if kind is _CONTENT or kind is _REASONING:
+                last, run = kind, text
+            else:
+                last, run = None, ""
+                if text:
+                    lines.append(self._other(kind, text))
+        if run and last is not None:
+            lines.append(self.delta(last, run))
+        return lines
 
     def _other(self, kind: PieceKind, text: str) -> str:
         if kind is _TOOL_CALLS:

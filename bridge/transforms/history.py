@@ -38,6 +38,7 @@ NO_ARGUMENTS: Final = "{}"
 _ROLES: Final = {role.value: role for role in Role}
 # Bound once: in Python 3.11 a look at a member of an enum costs as much as a call.
 _ASSISTANT: Final = Role.ASSISTANT
+_TEXT_ALONE: Final = {TextPart}
 _PHASES: Final = frozenset({"commentary", "final_answer"})
 
 
@@ -93,7 +94,7 @@ def history_of(messages: object, *, keeps_marks: bool = False) -> History:
 def _blocks_opaque(items: Sequence[Item]) -> int:
     count = 0
     for item in items:
-        if type(item) is Turn:
+        if type(item) is Turn and {*map(type, item.parts)} != _TEXT_ALONE:
             for part in item.parts:
                 count += type(part) is OpaquePart
     return count

@@ -128,19 +128,21 @@ NOBODY: Final = Caller()
 
 def caller_of(user: object, metadata: object) -> Caller:
     """Read who asks from what Open WebUI hands to a pipe; anything but mappings is nobody."""
+    about, said = _members(user), _members(metadata)
+    features = said.get("features")
     return Caller(
-        user_id=_text(user, "id"),
-        session_id=_text(metadata, "session_id"),
-        chat_id=_text(metadata, "chat_id"),
-        message_id=_text(metadata, "message_id"),
-        searches_web=_member(_member(metadata, "features"), SEARCH_FEATURE) is True,
+        user_id=_text(about.get("id")),
+        session_id=_text(said.get("session_id")),
+        chat_id=_text(said.get("chat_id")),
+        message_id=_text(said.get("message_id")),
+        searches_web=bool(features) and _members(features).get(SEARCH_FEATURE) is True,
     )
 
 
-def _member(value: object, name: str) -> object:
-    return value.get(name) if isinstance(value, Mapping) else None
+def _members(value: object) -> Mapping[object, object]:
+    # `dict` first: to ask for the abstract class costs a multiple.
+    return value if isinstance(value, (dict, Mapping)) else {}
 
 
-def _text(value: object, name: str) -> str:
-    found = _member(value, name)
-    return whole(found) if isinstance(found, str) else ""
+def _text(value: object) -> str:
+    return whole(value) if isinstance(value, str) else ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from contextvars import Context, ContextVar
+from contextvars import ContextVar
 
 import pytest
 
@@ -18,10 +18,10 @@ def test_what_a_turn_plans_runs_in_the_same_callback() -> None:
 
         def first() -> None:
             order.append("first")
-            turns.plan(Context(), lambda: order.append("third"))
+            turns.plan(lambda: order.append("third"))
 
-        turns.plan(Context(), first)
-        turns.plan(Context(), lambda: order.append("second"))
+        turns.plan(first)
+        turns.plan(lambda: order.append("second"))
         asyncio.get_running_loop().call_soon(lambda: order.append("the loop"))
         await asyncio.sleep(0)
         return order
@@ -36,9 +36,9 @@ def test_an_endless_chain_of_turns_lets_the_loop_go_on() -> None:
         def again() -> None:
             nonlocal taken
             taken += 1
-            turns.plan(Context(), again)
+            turns.plan(again)
 
-        turns.plan(Context(), again)
+        turns.plan(again)
         await asyncio.sleep(0)
         return taken
 
@@ -55,8 +55,8 @@ def test_a_turn_that_raises_takes_nobody_elses_turn_away() -> None:
         def broken() -> None:
             raise ZeroDivisionError
 
-        turns.plan(Context(), broken)
-        turns.plan(Context(), lambda: order.append("next"))
+        turns.plan(broken)
+        turns.plan(lambda: order.append("next"))
         await asyncio.sleep(0)
         await asyncio.sleep(0)
         return order, heard
@@ -69,8 +69,8 @@ def test_a_turn_that_raises_takes_nobody_elses_turn_away() -> None:
 def test_what_a_turn_sets_in_its_context_no_other_turn_sees() -> None:
     async def scene() -> str:
         turns, seen = Turns(asyncio.get_running_loop()), []
-        turns.plan(Context(), lambda: SEEN.set("mine"))
-        turns.plan(Context(), lambda: seen.append(SEEN.get()))
+        turns.plan(lambda: SEEN.set("mine"))
+        turns.plan(lambda: seen.append(SEEN.get()))
         await asyncio.sleep(0)
         return seen[0]
 
@@ -84,9 +84,9 @@ def test_a_loop_that_orders_turns_gets_a_callback_for_each(orders: bool) -> None
 
     async def scene() -> list[str]:
         turns, order = Turns(asyncio.get_running_loop()), []
-        turns.plan(Context(), lambda: order.append("first"))
+        turns.plan(lambda: order.append("first"))
         asyncio.get_running_loop().call_soon(lambda: order.append("the loop"))
-        turns.plan(Context(), lambda: order.append("second"))
+        turns.plan(lambda: order.append("second"))
         await asyncio.sleep(0)
         return order
 
