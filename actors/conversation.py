@@ -58,7 +58,7 @@ PartKey: TypeAlias = tuple[PartKind, int, int]
 Told: TypeAlias = TextAdvanced | ReasoningAdvanced | RefusalAdvanced
 
 
-class Conversation(Struct, frozen=True, kw_only=True, gc=False):
+class Conversation(Struct, frozen=True, kw_only=True):
     """One answer so far.
 
     Attributes:

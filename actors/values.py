@@ -3,7 +3,8 @@
 Everything here is a frozen value. Bytes from outside become these values at the door they
 come in by; inside, nothing is validated twice. What is made for every request or every read is a
 `Struct`: as frozen as a dataclass, at a fifth of the cost. None of them can hold itself, so the
-garbage collector need not look at them (`gc=False`).
+garbage collector need not look at them (`gc=False`). For that reason no module keeps one whose
+class has methods: it would keep the class, and with it every module of a build that was replaced.
 """
 
 from __future__ import annotations
