@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from actors.tool_plan import Batch, plan
 from actors.values import ToolCall, ToolOutput
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CallBook:
+class CallBook(Struct, frozen=True, kw_only=True):
     """One round of calls.
 
     Attributes:
@@ -54,13 +55,15 @@ def startable(book: CallBook, *, parallel_max: int) -> tuple[tuple[int, ToolCall
         book: the round.
         parallel_max: how many of its calls may run at once.
     """
-    over = {output.call_id for output in book.outputs}
     room = parallel_max - book.running
+    if room <= 0 or len(book.begun) == len(book.calls):
+        return ()
+    over = {output.call_id for output in book.outputs}
     found: list[tuple[int, ToolCall]] = []
     for index, batch in enumerate(book.batches):
         if batch.waits_for <= over:
             found += [(index, call) for call in batch.calls if call.call_id not in book.begun]
-    return tuple(found[: max(0, room)])
+    return tuple(found[:room])
 
 
 def with_begun(book: CallBook, call_id: str) -> CallBook:

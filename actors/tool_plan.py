@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 import msgspec
+from msgspec import Struct
 
 from actors.values import ToolCall
 
@@ -15,9 +15,11 @@ _ORDERS: Final = ("depends_on", "_depends_on")
 _SEQUENTIAL: Final = "sequential"
 _MARKS: Final = (*_ORDERS, _SEQUENTIAL, "no_batch")
 
+# Without one of these in it, JSON text spells every string as it is.
+_ESCAPE: Final = "\\"
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Batch:
+
+class Batch(Struct, frozen=True, kw_only=True):
     """Calls that start together.
 
     `waits_for` are ids of calls that have to be over before; every one of them stands in an
@@ -84,7 +86,11 @@ def plan(calls: Sequence[ToolCall], *, batch_max: int) -> tuple[Batch, ...]:
 def _waits(calls: Sequence[ToolCall]) -> list[frozenset[int] | None]:
     """Tell for every call which ones it waits for; None: it may run with others of its name."""
     waits: list[frozenset[int] | None] = []
+    hints = (*_MARKS, *(call.call_id for call in calls))
     for index, call in enumerate(calls):
+        if not _may_say_something(call.arguments, hints):
+            waits.append(None)
+            continue
         arguments = arguments_of(call) or {}
         others = [other for other in range(len(calls)) if other != index]
         texts = tuple(_strings(arguments))
@@ -100,10 +106,17 @@ def _waits(calls: Sequence[ToolCall]) -> list[frozenset[int] | None]:
     return waits
 
 
+def _may_say_something(text: str, hints: Sequence[str]) -> bool:
+    """Rule out, without reading them, that arguments name a mark or a call: nearly none do."""
+    return _ESCAPE in text or any(hint in text for hint in hints)
+
+
 def _in_order(waits: Sequence[frozenset[int] | None]) -> list[int]:
     """Order the calls so that each stands after those it waits for; circles are broken."""
     order: list[int] = []
     left = list(range(len(waits)))
+    if not any(waits):
+        return left
     while left:
         ready = (i for i in left if not (waits[i] or frozenset()).intersection(left))
         following = next(ready, left[0])
