@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Final
 
 import msgspec
+from msgspec import Struct, structs
 
 from actors.values import Source
 from bridge.owui.tools.offers import MCP, Offer
@@ -34,8 +35,7 @@ _SHOWN: Final = "The result is embedded in the chat, and the user can see it."
 _OK: Final = range(200, 300)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
+class Reading(Struct, frozen=True, kw_only=True, gc=False):
     """A result taken apart.
 
     Attributes:
@@ -46,11 +46,14 @@ class Reading:
         failure: what went wrong, where the result only says that; None: nothing did.
     """
 
-    output: str = field(repr=False)
-    files: tuple[str, ...] = field(default=(), repr=False)
-    embeds: tuple[str, ...] = field(default=(), repr=False)
+    output: str
+    files: tuple[str, ...] = ()
+    embeds: tuple[str, ...] = ()
     sources: tuple[Source, ...] = ()
-    failure: str | None = field(default=None, repr=False)
+    failure: str | None = None
+
+    def __repr__(self) -> str:
+        return f"Reading({len(self.output)} characters, {self.sources!r})"
 
 
 def read_result(raw: object, offer: Offer, *, can_embed: bool) -> Reading:
@@ -61,6 +64,9 @@ def read_result(raw: object, offer: Offer, *, can_embed: bool) -> Reading:
         offer: the tool, which says what forms its results have.
         can_embed: whether a page can be shown in the chat; else the model gets it as text.
     """
+    if type(raw) is str and _DATA not in raw:
+        # Nearly every result is text and nothing else.
+        return Reading(output=cut_output(whole(raw)))
     value, embeds = _unpacked(raw, offer, can_embed=can_embed)
     if offer.kind == MCP and (blocks := _blocks(value)) is not None:
         reading = _mcp(blocks, is_error=isinstance(value, Mapping) and value.get("isError") is True)
@@ -68,7 +74,7 @@ def read_result(raw: object, offer: Offer, *, can_embed: bool) -> Reading:
         reading = Reading(output=problem, failure=problem)
     else:
         reading = _plain_result(value, offer)
-    return _bounded(replace(reading, embeds=embeds))
+    return _bounded(structs.replace(reading, embeds=embeds))
 
 
 def _plain_result(value: object, offer: Offer) -> Reading:
@@ -286,7 +292,7 @@ def _bounded(reading: Reading) -> Reading:
     output = cut_output(reading.output)
     if lost := len(reading.files) - len(kept):
         output += f"\n[{lost} images were too many or too large and are not here]"
-    return replace(
+    return structs.replace(
         reading,
         output=output,
         files=tuple(kept),
