@@ -1,7 +1,7 @@
 """
 title: Greenroom
 author: The Greenroom authors
-version: 0.1.0
+version: 0.2.0
 license: MIT
 description: Every OpenRouter model in Open WebUI, each answer kept going by supervised actors.
 required_open_webui_version: 0.6.28
