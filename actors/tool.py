@@ -210,7 +210,8 @@ class ToolActor(LoopActor[ToolMessage]):
     def _on_shutdown(self, deadline_s: float) -> None:
         """Drain, or end: a stop by the user leaves less than the grace, and means now."""
         left_s = deadline_s - self.system.clock.now_s()
-        if self._began_s is None or left_s < self._drain_s:
+        # Half of it is certain: a deadline is a little nearer by the time it is heard of.
+        if self._began_s is None or left_s < self._drain_s / 2:
             self.exit()
 
     def _on_refused(self, refused: Refused) -> None:

@@ -18,12 +18,13 @@ from pathlib import Path
 
 from bridge.onefile.reach import SourceModule, modules_reached
 from bridge.onefile.refusal import BuildRefused
+from bridge.onefile.slim import slim
 
 ENTRY = "bridge.owui.pipe"
 LOADER = "bridge.owui.loader"
 
 READABLE_MAX_BYTES = 1_500_000
-COMPRESSED_MAX_BYTES = 300_000
+COMPRESSED_MAX_BYTES = 250_000
 
 # Open WebUI replaces these in the whole text of a function, strings and comments included.
 REWRITTEN_PHRASES = ("from utils", "from apps", "from main", "from config")
@@ -135,7 +136,7 @@ def verbatim(module: SourceModule) -> str:
 
 def compressed_sources(modules: Sequence[SourceModule]) -> str:
     """Spell the modules as one compressed text; the loader's `unpacked` reads it."""
-    text = json.dumps({module.path: module.source for module in modules}, ensure_ascii=False)
+    text = json.dumps({module.path: slim(module.source) for module in modules}, ensure_ascii=False)
     packed = b85encode(lzma.compress(text.encode(), preset=9 | lzma.PRESET_EXTREME)).decode()
     starts = range(0, len(packed), PAYLOAD_COLUMNS)
     lines = "\n".join(packed[start : start + PAYLOAD_COLUMNS] for start in starts)

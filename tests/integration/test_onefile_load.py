@@ -79,11 +79,11 @@ def test_a_traceback_shows_the_lines_of_the_source(content: bytes) -> None:
         counter.crash("oops")
     shown = "".join(traceback.format_exception(caught.value))
     assert f'File "<greenroom {built().build}>/actors/kernel/counter.py", line 11' in shown
-    assert "raise ValueError(word)  # the line that a person wants to read" in shown
+    assert "raise ValueError(word)" in shown, "the line that a person wants to read"
 
 
 def test_the_source_of_a_class_can_be_read(content: bytes) -> None:
-    assert "One annotation, kept as an object." in inspect.getsource(loaded(content).Pipe.plain)
+    assert "size: int = 0" in inspect.getsource(loaded(content).Pipe.plain)
 
 
 def test_two_builds_side_by_side_share_no_state(tmp_path: Path) -> None:
