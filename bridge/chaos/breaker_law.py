@@ -8,11 +8,11 @@ half-open   one probe is let in; its success closes, its failure opens again
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from math import inf
 
-from bridge.chaos.trace import (
+from bridge.chaos.gate_events import (
     BreakerTerms,
     GateBorn,
     GateEvent,
@@ -21,12 +21,13 @@ from bridge.chaos.trace import (
     LetIn,
     Recounted,
     Verdict,
+    kind_of,
 )
 
 
 @dataclass(slots=True)
 class _Key:
-    """One user's breaker as the law sees it; closed while `opens_until_s` is -inf."""
+    """One breaker as the law sees it; closed while `open_until_s` is -inf."""
 
     failures_s: list[float] = field(default_factory=list)
     open_until_s: float = -inf
@@ -37,9 +38,12 @@ class BreakerLaw:
     """Follows one gate's events and says where it broke the law.
 
     `broken` says what happened, in sentences; `states` counts the changes of state.
+
+    Args:
+        terms: by the kind of key.
     """
 
-    def __init__(self, terms: BreakerTerms) -> None:
+    def __init__(self, terms: Mapping[str, BreakerTerms]) -> None:
         self.broken: list[str] = []
         self.states: Counter[str] = Counter()
         self._terms = terms
@@ -59,68 +63,77 @@ class BreakerLaw:
                     self._heard_end(event)
                 case Recounted():
                     self._recounted()
+                case _:
+                    pass  # Who waits is no matter of breakers.
 
     def _forget(self) -> None:
         self._keys: dict[str, _Key] = {}
-        # Visit -> its key: asked for, and running.
-        self._starting: dict[str, str] = {}
-        self._running: dict[str, str] = {}
+        # Visit -> its keys: asked for, and running.
+        self._starting: dict[str, tuple[str, ...]] = {}
+        self._running: dict[str, tuple[str, ...]] = {}
         # Ends that were heard of before their start.
         self._early: dict[str, HeardEnd] = {}
 
     def _let_in(self, event: LetIn) -> None:
-        self._starting[event.visit] = event.key
-        key = self._keys.setdefault(event.key, _Key())
+        self._starting[event.visit] = event.keys
+        for name in event.keys:
+            self._let_in_by(name, event)
+
+    def _let_in_by(self, name: str, event: LetIn) -> None:
+        key = self._keys.setdefault(name, _Key())
         if key.open_until_s == -inf:
             return
         if event.at_s < key.open_until_s:
             left_s = key.open_until_s - event.at_s
-            self.broken.append(f"{event.visit} was let in {left_s:.3f} s before {event.key} may")
+            self.broken.append(f"{event.visit} was let in {left_s:.3f} s before {name} may")
         elif key.probe:
-            self.broken.append(f"{event.visit} was let in beside {key.probe}, the probe")
+            self.broken.append(f"{event.visit} was let in beside {key.probe}, the probe of {name}")
         else:
             key.probe = event.visit
-            self.states["breaker half-open"] += 1
+            self.states[f"breaker half-open: {kind_of(name)}"] += 1
 
     def _heard_start(self, visit: str) -> None:
-        key = self._starting.pop(visit, None)
-        if key is not None:
-            self._running[visit] = key
+        keys = self._starting.pop(visit, None)
+        if keys is not None:
+            self._running[visit] = keys
             if (early := self._early.pop(visit, None)) is not None:
                 self._heard_end(early)
 
     def _heard_end(self, event: HeardEnd) -> None:
-        if event.visit in self._starting and event.verdict is not Verdict.NEITHER:
+        if event.visit in self._starting and event.is_telling:
             self._early[event.visit] = event
             return
-        name = self._running.pop(event.visit, None) or self._starting.pop(event.visit, None)
-        if name is not None:
-            self._judge(self._keys.setdefault(name, _Key()), event)
+        names = self._running.pop(event.visit, None) or self._starting.pop(event.visit, ())
+        for name in names:
+            self._judge(name, event)
 
     def _recounted(self) -> None:
-        """Whatever was asked for and has not begun is lost, and says nothing about its key."""
+        """Whatever was asked for and has not begun is lost, and says nothing about its keys."""
         for visit in tuple(self._starting):
-            self._heard_end(HeardEnd(at_s=0.0, visit=visit, verdict=Verdict.NEITHER))
+            self._heard_end(HeardEnd(at_s=0.0, visit=visit))
 
-    def _judge(self, key: _Key, event: HeardEnd) -> None:
+    def _judge(self, name: str, event: HeardEnd) -> None:
+        key, verdict = self._keys.setdefault(name, _Key()), event.verdict(name)
         if key.open_until_s == -inf:
-            if event.verdict is Verdict.FAILURE:
-                self._count_failure(key, event)
+            if verdict is Verdict.FAILURE:
+                self._count_failure(name, key, event)
         elif event.visit == key.probe:
             key.probe = ""
-            if event.verdict is Verdict.SUCCESS:
+            if verdict is Verdict.SUCCESS:
                 key.failures_s, key.open_until_s = [], -inf
-                self.states["breaker closed again"] += 1
-            elif event.verdict is Verdict.FAILURE:
-                self._open(key, event)
+                self.states[f"breaker closed again: {kind_of(name)}"] += 1
+            elif verdict is Verdict.FAILURE:
+                self._open(name, key, event)
 
-    def _count_failure(self, key: _Key, event: HeardEnd) -> None:
-        recent_s = [at_s for at_s in key.failures_s if event.at_s - at_s <= self._terms.window_s]
+    def _count_failure(self, name: str, key: _Key, event: HeardEnd) -> None:
+        terms = self._terms[kind_of(name)]
+        recent_s = [at_s for at_s in key.failures_s if event.at_s - at_s <= terms.window_s]
         key.failures_s = [*recent_s, event.at_s]
-        if len(key.failures_s) >= self._terms.failures_max:
-            self._open(key, event)
+        if len(key.failures_s) >= terms.failures_max:
+            self._open(name, key, event)
 
-    def _open(self, key: _Key, event: HeardEnd) -> None:
-        hold_s = max(self._terms.hold_s, min(event.floor_s, self._terms.floor_max_s))
+    def _open(self, name: str, key: _Key, event: HeardEnd) -> None:
+        terms = self._terms[kind_of(name)]
+        hold_s = max(terms.hold_s, min(event.floor_s, terms.floor_max_s))
         key.open_until_s = event.at_s + hold_s
-        self.states["breaker opened"] += 1
+        self.states[f"breaker opened: {kind_of(name)}"] += 1

@@ -1,22 +1,20 @@
 """Watches a gate from inside, because the order in which it hears of ends decides what it may do.
 
 Ends reach it as signals, which pass no interceptor; so the gate that runs is a class made from
-the one under test, which writes down each message before it is acted on. A gate that is for claims
-gets a list of its own, where the visits are the holders; who holds is counted here once more, for
-it must outlive the gate's crashes.
+the one under test, which writes down each message before it is acted on. Who has a permit is
+counted here once more, for it must outlive the gate's crashes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Protocol
 
-from actors.kernel.child_spec import Children, RestartPolicy, StartedChild, StartRefused
+from actors.kernel.child_spec import Children, StartedChild, StartRefused
 from actors.kernel.permit import Claim, KeyPolicy
 from actors.kernel.ref import ActorRef
 from actors.kernel.signals import Crashed, ExitReason, Normal, Terminated
-from bridge.chaos.trace import (
+from bridge.chaos.gate_events import (
     GateBorn,
     GateEvent,
     HeardEnd,
@@ -25,120 +23,169 @@ from bridge.chaos.trace import (
     Recounted,
     Verdict,
 )
-from bridge.chaos.watching import Ledger
 from supervisor.dynamic import DynamicSupervisor
 from supervisor.gate import Admit, GateActor, GateMessage, Work
 from supervisor.kept import floor_of
 
-# Of work without a key: what counts no error never opens.
-_NO_KEY: Final = KeyPolicy(key="", policy=RestartPolicy(counts=()))
+Keys = tuple[KeyPolicy, ...]
+
+
+class GateBook(Protocol):
+    """Where the events of one gate are written down."""
+
+    events: list[GateEvent]
+
+    def heard(self, message: GateMessage, now_s: float) -> None:
+        """Take down a message before the gate acts on it."""
+
+    def let_in(self, work: Work, now_s: float) -> None:
+        """Take down that somebody is let in, before it is."""
 
 
 def watched(
-    gate: type[GateActor], ledger: Ledger, at_start: Callable[[int], None]
+    gate: type[GateActor],
+    book_of: Callable[[bool], GateBook],
+    at_start: Callable[[str, int], None],
 ) -> type[GateActor]:
     """Return a gate that writes down what it hears, before it acts on it.
 
-    `at_start` is called with the number of each life as it begins, and may raise.
+    Args:
+        gate: the one under test.
+        book_of: the book of a gate; it is told whether the gate is only for claims.
+        at_start: called with the name of the gate and the number of each life as it begins; it
+            may raise.
     """
 
     class WatchedGate(gate):  # type: ignore[valid-type, misc]  # which gate is only known here
         """A gate under observation."""
 
+        def __init__(self, children: ActorRef[object] | str | None) -> None:
+            super().__init__(children)
+            self.book = book_of(children is None)
+
         def on_start(self) -> object:
-            at_start(self.life)
-            ledger.gate.append(GateBorn(at_s=self.system.clock.now_s()))
+            at_start(self.name, self.life)
+            self.book.events.append(GateBorn(at_s=self.system.clock.now_s()))
             return super().on_start()
 
         def receive(self, message: GateMessage) -> object:
-            _note_heard(ledger, message, self.system.clock.now_s)
+            self.book.heard(message, self.system.clock.now_s())
             return super().receive(message)
+
+        def let_in(self, work: Work) -> None:
+            self.book.let_in(work, self.system.clock.now_s())
+            super().let_in(work)
 
     return WatchedGate
 
 
-def _note_heard(ledger: Ledger, message: GateMessage, now_s: Callable[[], float]) -> None:
-    match message:
-        case Admit(running_max=running_max):
-            ledger.running_max = running_max
-        case StartedChild(ref=ref):
-            ledger.gate.append(HeardStart(visit=ref.cell.spec.labels[0]))
-        case StartRefused(token=token):
-            ledger.gate.append(
-                HeardEnd(at_s=now_s(), visit=ledger.tokens[token], verdict=Verdict.NEITHER)
+class AdmissionBook:
+    """Of a gate that lets chats in, which are named by their label.
+
+    That it asked for one to be started is seen on the way to the supervisor that does it: there
+    it can be counted who really runs (`starting`).
+    """
+
+    def __init__(self) -> None:
+        self.events: list[GateEvent] = []
+        self._running_max = 0
+        self._asked: dict[str, Admit] = {}
+        # Token of a start -> its visit.
+        self._tokens: dict[int, str] = {}
+
+    def asked(self, admit: Admit) -> None:
+        """Note what a visit comes with."""
+        self._asked[admit.spec.labels[0]] = admit
+
+    def starting(self, visit: str, token: int, *, running: int, now_s: float) -> None:
+        """Take down that a chat is to be started, beside so many, itself included."""
+        self._tokens[token] = visit
+        admit = self._asked[visit]
+        self.events.append(
+            LetIn(
+                at_s=now_s,
+                visit=visit,
+                user=admit.fair_key,
+                keys=_names(admit.keys),
+                running=running,
+                running_max=self._running_max,
             )
-        case Terminated(ref=ref) if issubclass(ref.cell.actor_class, DynamicSupervisor):
-            ledger.gate.append(Recounted())
-        case Terminated(ref=ref, reason=reason):
-            visit = ref.cell.spec.labels[0]
-            ledger.gate.append(_heard_end(visit, reason, ledger.policies[visit], now_s()))
-        case Children():
-            ledger.gate.append(Recounted())
-        case _:
-            pass
-
-
-@dataclass
-class _ClaimBook:
-    """Who holds a permit, counted beside the gate: this outlives its crashes."""
-
-    events: list[GateEvent]
-    holding: dict[ActorRef[Any], KeyPolicy] = field(default_factory=dict)
-    running_max: int = 0
+        )
 
     def heard(self, message: GateMessage, now_s: float) -> None:
-        """Write down a message before the gate acts on it."""
-        if isinstance(message, Claim):
-            self.running_max = message.running_max
-        elif isinstance(message, Terminated) and message.ref in self.holding:
-            visit, key = message.ref.cell.name, self.holding.pop(message.ref)
-            self.events.append(_heard_end(visit, message.reason, key, now_s))
+        """See `GateBook.heard`."""
+        match message:
+            case Admit(running_max=running_max):
+                self._running_max = running_max
+            case StartedChild(ref=ref):
+                self.events.append(HeardStart(visit=ref.cell.spec.labels[0]))
+            case StartRefused(token=token):
+                self.events.append(HeardEnd(at_s=now_s, visit=self._tokens[token]))
+            case Terminated(ref=ref) if issubclass(ref.cell.actor_class, DynamicSupervisor):
+                self.events.append(Recounted())
+            case Terminated(ref=ref, reason=reason):
+                visit = ref.cell.spec.labels[0]
+                self.events.append(_heard_end(visit, reason, self._asked[visit].keys, now_s))
+            case Children():
+                self.events.append(Recounted())
+            case _:
+                pass
 
-    def let_in(self, claim: Claim, now_s: float) -> None:
-        """Write down a permit."""
-        key = claim.keys[0] if claim.keys else _NO_KEY
-        self.holding[claim.holder] = key
+    def let_in(self, work: Work, now_s: float) -> None:
+        """See `GateBook.let_in`; `starting` has more to say."""
+
+
+class ClaimBook:
+    """Of a gate for claims: who holds a permit, counted so that it outlives the gate's crashes."""
+
+    def __init__(self) -> None:
+        self.events: list[GateEvent] = []
+        self._holding: dict[ActorRef[object], Keys] = {}
+        self._running_max = 0
+
+    @property
+    def holders(self) -> tuple[ActorRef[object], ...]:
+        """Who has a permit and lives, in the order in which they got it."""
+        return tuple(ref for ref in self._holding if ref.is_alive())
+
+    def heard(self, message: GateMessage, now_s: float) -> None:
+        """See `GateBook.heard`."""
+        if isinstance(message, Claim):
+            self._running_max = message.running_max
+        elif isinstance(message, Terminated) and message.ref in self._holding:
+            visit, keys = message.ref.cell.name, self._holding.pop(message.ref)
+            self.events.append(_heard_end(visit, message.reason, keys, now_s))
+
+    def let_in(self, work: Work, now_s: float) -> None:
+        """See `GateBook.let_in`."""
+        claim = work.asked
+        if not isinstance(claim, Claim):
+            return
+        self._holding[claim.holder] = claim.keys
         visit = claim.holder.cell.name
         entered = LetIn(
             at_s=now_s,
             visit=visit,
-            key=key.key,
-            running=sum(ref.is_alive() for ref in self.holding),
-            running_max=self.running_max,
+            user=claim.fair_key,
+            keys=_names(claim.keys),
+            running=len(self.holders),
+            running_max=self._running_max,
         )
         self.events += (entered, HeardStart(visit=visit))
 
 
-def watched_claims(gate: type[GateActor], events: list[GateEvent]) -> type[GateActor]:
-    """Return a gate for claims that writes down in `events` what it hears and whom it lets in.
-
-    Of several keys of a claim the first one is followed.
-    """
-    book = _ClaimBook(events)
-
-    class WatchedClaims(gate):  # type: ignore[valid-type, misc]  # which gate is only known here
-        """A gate under observation."""
-
-        def on_start(self) -> object:
-            events.append(GateBorn(at_s=self.system.clock.now_s()))
-            return super().on_start()
-
-        def receive(self, message: GateMessage) -> object:
-            book.heard(message, self.system.clock.now_s())
-            return super().receive(message)
-
-        def let_in(self, work: Work) -> None:
-            if isinstance(work.asked, Claim):
-                book.let_in(work.asked, self.system.clock.now_s())
-            super().let_in(work)
-
-    return WatchedClaims
+def _names(keys: Keys) -> tuple[str, ...]:
+    return tuple(key.key for key in keys)
 
 
-def _heard_end(visit: str, reason: ExitReason, key: KeyPolicy, at_s: float) -> HeardEnd:
-    verdict = Verdict.NEITHER
+def _heard_end(visit: str, reason: ExitReason, keys: Keys, at_s: float) -> HeardEnd:
+    verdicts = {key.key: _verdict(reason, key) for key in keys}
+    return HeardEnd(at_s=at_s, visit=visit, verdicts=verdicts, floor_s=floor_of(reason) or 0.0)
+
+
+def _verdict(reason: ExitReason, key: KeyPolicy) -> Verdict:
     if isinstance(reason, Normal):
-        verdict = Verdict.SUCCESS
-    elif isinstance(reason, Crashed) and key.policy.is_counted(reason.error):
-        verdict = Verdict.FAILURE
-    return HeardEnd(at_s=at_s, visit=visit, verdict=verdict, floor_s=floor_of(reason) or 0.0)
+        return Verdict.SUCCESS
+    if isinstance(reason, Crashed) and key.policy.is_counted(reason.error):
+        return Verdict.FAILURE
+    return Verdict.NEITHER

@@ -12,25 +12,44 @@ from dataclasses import dataclass
 from typing import Final, TypeVar
 
 from actors.testing.simloop import SimLoop
+from actors.values import WireFormat
 from bridge.chaos.faults.roles import Role
+from bridge.chaos.faults.sink import Moment
+from bridge.chaos.faults.tools import ToolFault
+from bridge.config.setting_groups import ToolSettings
 from bridge.standin.faults import ProviderFault
 
 T = TypeVar("T")
 
 STORM_S: Final = 30.0
-PROVIDER_KINDS_MAX: Final = 6
+PROVIDER_KINDS_MAX: Final = 8
+TOOL_KINDS_MAX: Final = 4
 
-# Where a crash, and a hang that may last for ever, can be borne. A plumbing actor that hangs for
-# good would need a watchdog, which the tree does not have; it only ever hangs for a while.
+# What a provider that is down for everybody says.
+OUTAGES: Final = (
+    ProviderFault.STATUS_429_PLAIN,
+    ProviderFault.STATUS_504,
+    ProviderFault.STATUS_529,
+)
+
+# Rounds of calls in a chat that never stops calling: more than any limit on them.
+ENDLESS: Final = 100
+
+# Where a crash, and a hang that may last for ever, can be borne. A plumbing actor or a supervisor
+# that hangs for good would need a watchdog, which the tree does not have; it only ever hangs for
+# a while.
 CRASHABLE: Final = (
     Role.GATE,
     Role.CHATS,
     Role.CATALOG,
+    Role.TOOLS,
     Role.CHAT,
     Role.REQUEST,
     Role.ATTEMPT,
+    Role.ROUND,
+    Role.TOOL,
 )
-MORTAL: Final = (Role.CHAT, Role.REQUEST, Role.ATTEMPT)
+MORTAL: Final = (Role.REQUEST, Role.ATTEMPT, Role.ROUND, Role.TOOL)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +66,8 @@ class Bounds:
     failures_max: int
     breaker_window_s: float
     read_timeout_s: float
+    deadline_s: float | None
+    tools: ToolSettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,32 +77,50 @@ class Load:
     Attributes:
         arrival_gaps_s: the time since the visit before.
         stops_s: when the user presses stop; None: only at the end of all patience.
+        stops_on: what the user sees right before pressing stop.
         reader_pauses_s: between two pieces that are taken.
         limits: limits on running requests that a visit brings along; 0 keeps the last one.
+        linger_s: how long things go on breaking after the last one has come.
+        wires: the formats that a chat may be told to use.
+        calling_rounds: rounds that end with calls before the last one.
+        hands_over: how often the calls are for whoever asked.
+        refused: how often a chat is refused as it is.
     """
 
     users: int
+    models: int
     requests: int
     arrival_gaps_s: tuple[float, ...]
     stops_s: tuple[float | None, ...]
+    stops_on: tuple[Moment | None, ...]
     reader_pauses_s: tuple[float, ...]
     limits: tuple[int, ...]
     double_submits: float
+    linger_s: float
     asks_catalog: bool
+    wires: tuple[WireFormat, ...]
+    calling_rounds: tuple[int, ...]
+    hands_over: float
+    refused: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rates:
     """How often each fault strikes where it can; 0 is never.
 
-    `storm` is an actor that crashes on every message for `STORM_S` seconds. `closes_busy` shuts
-    the whole tree down while chats run; the next visit starts another one.
+    `storm` is an actor that crashes on every message for `STORM_S` seconds; `outage` is what all
+    calls to the provider fail with for as long. `closes_busy` shuts the whole tree down while
+    chats run; the next visit starts another one.
     """
 
+    outage: ProviderFault | None
     provider: float
     provider_faults: tuple[ProviderFault, ...]
     garble: float
     swallow: float
+    tool: float
+    tool_faults: tuple[ToolFault, ...]
+    remedy: float
     codec: float
     catalog: float
     crash: float
@@ -122,21 +161,24 @@ class Dial:
         return tuple(each for each in options if self._loop.choose(2, f"knob/{name}"))
 
 
-def draw_knobs(loop: SimLoop, faults: Sequence[ProviderFault]) -> Knobs:
+def draw_knobs(
+    loop: SimLoop, faults: Sequence[ProviderFault], wires: Sequence[WireFormat]
+) -> Knobs:
     """Let the seed turn every knob.
 
     Args:
         loop: what is asked.
         faults: the provider faults that can be played.
+        wires: the formats there are.
     """
     dial = Dial(loop)
-    return Knobs(bounds=_bounds(dial), load=_load(dial), rates=_rates(dial, faults))
+    return Knobs(bounds=_bounds(dial), load=_load(dial, wires), rates=_rates(dial, faults))
 
 
 def _bounds(dial: Dial) -> Bounds:
     return Bounds(
         running_max=dial.turn("running", (8, 1, 2, 3, 4)),
-        waiting_max=dial.turn("waiting", (1000, 1, 2, 4)),
+        waiting_max=dial.turn("waiting", (1000, 1000, 1000, 1, 2, 4)),
         chats_max=dial.turn("chats", (64, 64, 2, 3, 6)),
         reads_max=dial.turn("reads", (4, 1, 2, 3)),
         mailbox_max=dial.turn("mailbox", (1000, 1, 2)),
@@ -145,38 +187,73 @@ def _bounds(dial: Dial) -> Bounds:
         failures_max=dial.turn("failures", (5, 1, 2, 3)),
         breaker_window_s=dial.turn("breaker-window", (60.0, 5.0, 15.0)),
         read_timeout_s=dial.turn("read-timeout", (300.0, 30.0, 5.0)),
+        deadline_s=dial.turn("deadline", (None, None, None, 120.0, 15.0)),
+        tools=_tools(dial),
     )
 
 
-def _load(dial: Dial) -> Load:
+def _tools(dial: Dial) -> ToolSettings:
+    timeout_s = dial.turn("tool-timeout", (60.0, 2.0, 10.0))
+    return ToolSettings(
+        rounds_max=dial.turn("tool-rounds", (25, 4, 4, 2, 1)),
+        parallel_max=dial.turn("tools-parallel", (5, 1, 2, 3)),
+        parallel_global_max=dial.turn("tools-global", (200, 1, 2, 4)),
+        batch_max=dial.turn("tool-batch", (4, 1, 2)),
+        timeout_s=timeout_s,
+        batch_timeout_s=max(timeout_s, dial.turn("batch-timeout", (120.0, 5.0, 20.0))),
+        idle_timeout_s=dial.turn("tool-idle", (None, None, 1.0, 15.0)),
+        shutdown_s=dial.turn("tool-drain", (10.0, 0.0, 1.0)),
+    )
+
+
+def _load(dial: Dial, wires: Sequence[WireFormat]) -> Load:
     return Load(
         users=dial.turn("users", (1, 2, 3, 4)),
-        requests=dial.turn("requests", (1, 12, 14, 16, 18, 24)),
+        models=dial.turn("models", (1, 2)),
+        requests=dial.turn("requests", (1, 16, 20, 24, 24, 28, 36)),
         arrival_gaps_s=dial.turn(
-            "arrivals", ((0.0,), (0.0, 0.01, 0.1, 0.5), (0.0, 0.5, 2.0), (0.0, 2.0, 8.0))
+            "arrivals", ((0.0,), (0.0, 0.01, 0.1, 0.5), (0.0, 0.5, 2.0, 4.0), (0.0, 2.0, 8.0))
         ),
         stops_s=dial.turn(
-            "stops", ((None,), (None, None, 0.0, 0.05, 1.0), (None, 0.01, 0.3, 5.0, 30.0))
+            "stops",
+            (
+                (None,),
+                (None, None, None, None, 0.0, 0.05, 1.0),
+                (None, None, None, 0.01, 0.3, 5.0, 30.0),
+            ),
         ),
+        stops_on=dial.turn("stops-on", ((None,), (None,), (None, None, None, *Moment))),
         reader_pauses_s=dial.turn("readers", ((0.0,), (0.0, 0.01, 0.2), (0.0, 3.0))),
         limits=dial.turn("limits", ((0,), (0, 0, 1, 2, 8), (0, 3))),
         double_submits=dial.turn("double-submits", (0.0, 0.2)),
+        linger_s=dial.turn("linger", (60.0, 2.0, 300.0)),
         asks_catalog=dial.turn("asks-catalog", (False, True)),
+        wires=dial.turn("wires", (tuple(wires), *((wire,) for wire in wires))),
+        calling_rounds=dial.turn(
+            "calling", ((0,), (1, 1, 2), (1, 2, 3), (0, 1, 2, 3), (1, 2, ENDLESS))
+        ),
+        hands_over=dial.turn("hands-over", (0.0, 0.0, 0.3)),
+        refused=dial.turn("refused", (0.0, 0.0, 0.3)),
     )
 
 
 def _rates(dial: Dial, faults: Sequence[ProviderFault]) -> Rates:
     kinds = dial.turn("provider-kinds", range(1, PROVIDER_KINDS_MAX + 1))
+    tools = dial.turn("tool-kinds", range(1, TOOL_KINDS_MAX + 1))
     return Rates(
-        provider=dial.turn("provider", (0.0, 0.15, 0.4, 0.8)),
+        outage=dial.turn("outage", (None,) * 9 + OUTAGES),
+        provider=dial.turn("provider", (0.0, 0.15, 0.4, 0.7)),
         provider_faults=tuple(dial.turn("provider-fault", faults) for _ in range(kinds)),
         garble=dial.turn("garble", (0.0, 0.7)),
         swallow=dial.turn("swallow", (0.0, 0.0, 0.3)),
-        codec=dial.turn("codec", (0.0, 0.0, 0.03)),
+        tool=dial.turn("tool", (0.0, 0.2, 0.5, 1.0)),
+        tool_faults=tuple(dial.turn("tool-fault", tuple(ToolFault)) for _ in range(tools)),
+        remedy=dial.turn("remedy", (0.0, 0.0, 0.3)),
+        codec=dial.turn("codec", (0.0, 0.0, 0.01)),
         catalog=dial.turn("catalog", (0.0, 0.3, 0.8)),
         crash=dial.turn("crash", (0.0, 0.0, 0.01, 0.05, 0.25)),
         crash_roles=dial.subset("crash-role", CRASHABLE),
-        hang=dial.turn("hang", (0.0, 0.0, 0.01, 0.05)),
+        hang=dial.turn("hang", (0.0, 0.0, 0.02, 0.1)),
         hang_roles=dial.subset("hang-role", CRASHABLE),
         slow=dial.turn("slow", (0.0, 0.0, 0.1)),
         refuse=dial.turn("refuse", (0.0, 0.0, 0.1)),
@@ -184,6 +261,6 @@ def _rates(dial: Dial, faults: Sequence[ProviderFault]) -> Rates:
         delay=dial.turn("delay", (0.0, 0.0, 0.1)),
         overtake=dial.turn("overtake", (0.0, 0.0, 0.1)),
         signal_delay=dial.turn("signal-delay", (0.0, 0.0, 0.1)),
-        storm=dial.turn("storm", (None,) * 7 + (Role.GATE, Role.CHATS, Role.CATALOG)),
+        storm=dial.turn("storm", (None,) * 8 + (Role.GATE, Role.CHATS, Role.CATALOG, Role.TOOLS)),
         closes_busy=dial.turn("closes-busy", (False, False, False, False, True)),
     )

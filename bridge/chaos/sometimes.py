@@ -5,26 +5,36 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from actors.values import Notice
 from bridge.chaos.faults.actor import ActorFaults
+from bridge.chaos.faults.answers import CALLING
 from bridge.chaos.faults.catalog import ScriptedCatalog
 from bridge.chaos.faults.codec import BuggyCodec
 from bridge.chaos.faults.mailbox import MailboxFaults
 from bridge.chaos.faults.provider import ScriptedProvider
+from bridge.chaos.faults.remedies import ScriptedRemedies
+from bridge.chaos.faults.sink import Moment
+from bridge.chaos.faults.tools import ScriptedTools
 from bridge.chaos.trace import Answer, End
+from bridge.chaos.wires import WIRES
 
 # From so many seeds on, whatever was never met is a failure.
 SEEDS_ENOUGH: Final = 500
 
 _STATES: Final = frozenset(
     {
-        "breaker opened",
-        "breaker half-open",
-        "breaker closed again",
         "restart: gate",
+        "restart: tools",
         "restart: chats",
         "restart: catalog",
         "restart: attempt",
+        "restart: tool",
         "attempts given up",
+        "tool given up",
+        "tools granted",
+        "tools granted after a wait",
+        "tools refused: held",
+        "tools handed over",
         "root gave up",
         "tree closed while busy",
         "limit raised",
@@ -35,6 +45,8 @@ _STATES: Final = frozenset(
         "stop before admission",
         "stop before output",
         "stop in the middle",
+        "stop while a tool runs",
+        "stop in a later round",
         "stop as it ends",
         "catalog: known",
         "catalog: missing",
@@ -42,6 +54,23 @@ _STATES: Final = frozenset(
         "zombie",
     }
 )
+
+_BREAKERS: Final = frozenset(
+    f"breaker {state}: {kind}"
+    for state in ("opened", "half-open", "closed again")
+    for kind in ("user", "model", "tool")
+)
+_NOTICES: Final = frozenset(
+    f"notice: {notice.value}"
+    for notice in (
+        Notice.TOOL_PAUSED,
+        Notice.TOOL_ROUNDS_SPENT,
+        Notice.CALL_CUT_OFF,
+        Notice.EFFORT_CHANGED,
+    )
+)
+_CALLS: Final = frozenset(f"calls {wants.value}" for wants in CALLING)
+_STOPS: Final = frozenset(f"stop when {moment.value}" for moment in Moment)
 
 # A gate that did not answer for ten minutes would be a finding, not a state to be met.
 _ANSWERS: Final = frozenset(
@@ -56,11 +85,17 @@ def required() -> frozenset[str]:
     """Return the names of all faults and states that a whole campaign has to meet."""
     return (
         _STATES
+        | _BREAKERS
+        | _NOTICES
+        | _CALLS
+        | _STOPS
         | _ANSWERS
         | _ENDS
         | ActorFaults.names()
         | MailboxFaults.names()
-        | ScriptedProvider.names()
+        | ScriptedProvider.names(WIRES)
+        | ScriptedTools.names()
+        | ScriptedRemedies.names()
         | ScriptedCatalog.names()
         | BuggyCodec.names()
     )

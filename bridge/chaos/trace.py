@@ -7,11 +7,12 @@ since the start of the run.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import TypeAlias
 
 from actors.kernel.child_spec import Intensity
+from bridge.chaos.gate_events import BreakerTerms, GateEvent
 
 
 class Answer(Enum):
@@ -38,15 +39,41 @@ class End(Enum):
     ABANDONED = "abandoned"
 
 
+class Kind(Enum):
+    """What a piece of an answer is to its reader."""
+
+    CONTENT = "content"
+    REASONING = "reasoning"
+    # A tool at work, as a card or a line beside the text.
+    CARD = "card"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expected:
+    """What a visit sees when nothing breaks."""
+
+    content: str
+    reasoning: str
+    rounds: int = 1
+
+
 @dataclass(slots=True, kw_only=True)
 class Visit:
     """One request of one user, as its door saw it.
 
     Attributes:
         id: unique in the run; it stands in every word of the answer.
-        content, reasoning: what the script says, whole.
+        expected: what it sees when nothing breaks.
         credit: reads that may be under way to the request actor at once.
-        pieces: what was shown, in order: (is it content, text).
+        parallel_max: calls of tools that may be under way at once.
+        pieces: what was shown, in order.
+        shown_s: when something of a round was first handed to the sink, by the round's number.
+        round: the round that the provider was asked for last.
+        rounds_told: those of which a whole answer was on its way.
+        calls_begun, calls_over: ids of calls that were said to have begun, and to be over.
+        outputs: what came back to the provider for each call.
+        rounds_completed: what the sink was told at a complete end.
+        tool_wait_s: how long a held tool asked to be left alone, at the most.
         finishes: calls of the sink's `finish`.
         shown_after_end: calls of the sink's `show` after the first `finish`.
         notices: how often the runtime told the door that the chat had ended.
@@ -55,14 +82,22 @@ class Visit:
 
     id: str
     user: str
-    content: str
-    reasoning: str
+    expected: Expected
     credit: int
+    parallel_max: int
     asked_s: float
     answers: list[Answer] = field(default_factory=list)
     answered_s: float | None = None
-    pieces: list[tuple[bool, str]] = field(default_factory=list)
+    pieces: list[tuple[Kind, str]] = field(default_factory=list)
     first_shown_s: float | None = None
+    shown_s: dict[int, float] = field(default_factory=dict)
+    round: int = 0
+    rounds_told: set[int] = field(default_factory=set)
+    calls_begun: set[str] = field(default_factory=set)
+    calls_over: set[str] = field(default_factory=set)
+    outputs: dict[str, str] = field(default_factory=dict)
+    rounds_completed: int | None = None
+    tool_wait_s: float = 0.0
     ends: list[End] = field(default_factory=list)
     finishes: int = 0
     shown_after_end: int = 0
@@ -71,9 +106,9 @@ class Visit:
     gone_s: float | None = None
     is_over: bool = False
 
-    def said(self, *, is_content: bool) -> str:
+    def said(self, kind: Kind) -> str:
         """Return all that was shown of one kind."""
-        return "".join(text for kind, text in self.pieces if kind is is_content)
+        return "".join(text for each, text in self.pieces if each is kind)
 
     @property
     def is_admitted(self) -> bool:
@@ -83,12 +118,40 @@ class Visit:
 
 @dataclass(slots=True, kw_only=True)
 class Call:
-    """One attempt as the provider saw it. `had_chat`: the chat of its visit was alive then."""
+    """One attempt as the provider saw it. `had_chat`: the chat of its visit was alive then.
+
+    `problem` is what was wrong with the history that came with it; `is_short` says that the
+    answer ends early, and well.
+    """
 
     visit: str
+    round: int
     opened_s: float
     had_chat: bool
+    problem: str = ""
+    is_short: bool = False
     closed_s: float | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class ToolRun:
+    """One run of a tool as the tool saw it.
+
+    Attributes:
+        had_permit: whether the tools' gate had let it in, in a chat that was alive.
+        problem: why it should not have been run, "" when all was well.
+        said: what it gave back, or complained of; "" while it says nothing.
+        ended_with: "result", or the class of what it raised.
+    """
+
+    visit: str
+    call_id: str
+    began_s: float
+    had_permit: bool
+    problem: str = ""
+    said: str = ""
+    ended_with: str = ""
+    ended_s: float | None = None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -99,73 +162,6 @@ class Ask:
     asked_s: float
     deadline_s: float
     answered_s: float | None = None
-
-
-# --- what the gate lived through ----------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GateBorn:
-    """A new life of a gate: it remembers no key."""
-
-    at_s: float
-
-
-class Verdict(Enum):
-    """What an end says about the key of a piece of work."""
-
-    SUCCESS = "success"
-    FAILURE = "failure"
-    NEITHER = "neither"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LetIn:
-    """The gate asked for a chat to be started. `running` counts it, and all others alive."""
-
-    at_s: float
-    visit: str
-    key: str
-    running: int
-    running_max: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HeardStart:
-    """The gate heard that the chat runs."""
-
-    visit: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HeardEnd:
-    """The gate heard how the chat ended, or that it never began. `floor_s` is a Retry-After."""
-
-    at_s: float
-    visit: str
-    verdict: Verdict
-    floor_s: float = 0.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Recounted:
-    """The gate learned who runs: whatever had been asked for and not started is lost."""
-
-
-GateEvent: TypeAlias = GateBorn | LetIn | HeardStart | HeardEnd | Recounted
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BreakerTerms:
-    """When a key's breaker has to open, and for how long."""
-
-    failures_max: int
-    window_s: float
-    hold_s: float
-    floor_max_s: float
-
-
-# --- the rest ------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -202,15 +198,19 @@ class Trace:
 
     Attributes:
         fired: how often each fault and each state of interest was met, by name.
-        gates: one list for each tree that was started; its gate's events in order.
+        terms: of the breakers of users, models and tools, by the kind of their keys.
+        gates: two lists for each tree that was started; the events of its gates in order.
+        remedies: visit and name of each remedy that was found for a refused request.
         messages: messages sent, handled and lost, for the report.
         breaches: what was seen on the way.
     """
 
-    terms: BreakerTerms
+    terms: Mapping[str, BreakerTerms]
     fired: Counter[str] = field(default_factory=Counter)
     visits: list[Visit] = field(default_factory=list)
     calls: list[Call] = field(default_factory=list)
+    runs: list[ToolRun] = field(default_factory=list)
+    remedies: list[tuple[str, str]] = field(default_factory=list)
     asks: list[Ask] = field(default_factory=list)
     gates: list[list[GateEvent]] = field(default_factory=list)
     lived: list[Lived] = field(default_factory=list)
@@ -232,6 +232,8 @@ def _told(visit: Visit) -> str:
     words += [f"{answer.value} at {_at(visit.answered_s)}" for answer in visit.answers]
     if visit.first_shown_s is not None:
         words.append(f"shown from {_at(visit.first_shown_s)}")
+    if visit.round > 1 or visit.calls_begun:
+        words.append(f"{visit.round} rounds, {len(visit.calls_over)} calls")
     words += [end.value for end in visit.ends]
     if visit.stopped_s is not None:
         words.append(f"stopped at {_at(visit.stopped_s)}")

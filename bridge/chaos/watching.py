@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 from actors.catalog import CatalogFetched, FetchFailed
 from actors.kernel.cell import Cell
-from actors.kernel.child_spec import StartChild
+from actors.kernel.child_spec import RestartPolicy, StartChild
 from actors.kernel.dead_letter import DeadLetter, Loss
 from actors.kernel.envelope import Envelope
 from actors.kernel.errors import SpawnFailed
@@ -22,22 +22,18 @@ from actors.kernel.signals import Crashed, NoProc, Shutdown, Signal, Terminated
 from actors.kernel.system import ActorSystem, LifeEnded
 from actors.ports import PortError
 from actors.sse import GrantCredit, StreamAdvanced
+from actors.tool import CallRaised, CallReturned
+from actors.tool_round import TOOL
+from actors.values import ToolEnded, ToolStarted
 from bridge.app import ATTEMPT, PLUMBING
-from bridge.chaos.faults.actor import InjectedCrash
+from bridge.chaos.faults.injected import InjectedCrash
 from bridge.chaos.faults.roles import Role, role_of, visit_of
-from bridge.chaos.trace import (
-    Ask,
-    GateEvent,
-    LetIn,
-    Lived,
-    Trace,
-    Visit,
-)
+from bridge.chaos.gate_ledger import GateLedger
+from bridge.chaos.trace import Ask, Lived, Trace, Visit
 from supervisor.errors import SupervisionError
-from supervisor.gate import Admit, KeyPolicy
 
 # What an actor owes itself enters no mailbox from outside.
-_INTERNAL: Final = (CatalogFetched, FetchFailed)
+_INTERNAL: Final = (CatalogFetched, FetchFailed, CallReturned, CallRaised)
 
 # What a life may end with: what was injected, the weather, and what supervisors make of both.
 EXPECTED: Final = (
@@ -67,10 +63,7 @@ class Ledger(Interceptor):
     """
 
     def __init__(self, trace: Trace, visits: Mapping[str, Visit], chats_max: int) -> None:
-        self.gate: list[GateEvent] = []
-        self.policies: dict[str, KeyPolicy] = {}
-        self.running_max = 0
-        self.tokens: dict[int, str] = {}
+        self.gates = GateLedger(trace)
         self._trace = trace
         self._visits = visits
         self._chats_max = chats_max
@@ -82,7 +75,6 @@ class Ledger(Interceptor):
         self._flows: dict[int, tuple[int, int]] = {}
         self._heard: set[tuple[int, int]] = set()
         self._last_lives: dict[str, LifeEnded] = {}
-        trace.gates.append(self.gate)
         self._tree = len(trace.gates)
 
     # --- messages --------------------------------------------------------------------------------
@@ -100,10 +92,10 @@ class Ledger(Interceptor):
                 self._note_read(cell, attempt)
             case GrantCredit(attempt=attempt, reads=reads):
                 self._note_grant(envelope.sender, attempt, reads)
-            case StartChild():
-                self._note_start(cell, message)
-            case Admit():
-                self.policies[message.spec.labels[0]] = message.keys[0]
+            case ToolStarted(call=call):
+                self._note_begun(cell, call.call_id)
+            case ToolEnded(call=call):
+                self._note_over(cell, call.call_id)
             case _:
                 pass
         return None
@@ -189,23 +181,23 @@ class Ledger(Interceptor):
         if under_way < reads:
             self._trace.breach("bounded", f"{reads} reads paid back of {under_way} under way")
 
-    # --- admission -------------------------------------------------------------------------------
+    # --- tools -----------------------------------------------------------------------------------
 
-    def _note_start(self, cell: Cell, message: StartChild) -> None:
-        if role_of(cell) is not Role.CHATS:
-            return
-        visit = message.spec.labels[0]
-        self.tokens[message.token] = visit
-        queued = sum(isinstance(each.message, StartChild) for each in cell.queue)
-        self.gate.append(
-            LetIn(
-                at_s=cell.system.clock.now_s(),
-                visit=visit,
-                key=self.policies[visit].key,
-                running=len(cell.children or ()) + queued + 1,
-                running_max=self.running_max,
-            )
-        )
+    def _note_begun(self, request: Cell, call_id: str) -> None:
+        visit = self._visits[visit_of(request)]
+        if call_id in visit.calls_begun:
+            self._trace.breach("one output", f"{call_id} was begun twice")
+        visit.calls_begun.add(call_id)
+        under_way = len(visit.calls_begun) - len(visit.calls_over)
+        if under_way > visit.parallel_max:
+            what = f"{under_way} calls of {visit.id} are under way, of {visit.parallel_max}"
+            self._trace.breach("bounded", what)
+
+    def _note_over(self, request: Cell, call_id: str) -> None:
+        visit = self._visits[visit_of(request)]
+        if call_id in visit.calls_over or call_id not in visit.calls_begun:
+            self._trace.breach("one output", f"{call_id} is over, and was so before or never begun")
+        visit.calls_over.add(call_id)
 
     # --- signals and lives -----------------------------------------------------------------------
 
@@ -234,10 +226,11 @@ class Ledger(Interceptor):
                 self._trace.fired["root gave up"] += 1
             elif ended.life > RETRIES_MAX and ended.name.count("/") == _ATTEMPT_DEPTH:
                 self._trace.fired["attempts given up"] += 1
+            elif ended.life > 1 and ended.name in self.gates.tool_actors:
+                self._trace.fired["tool given up"] += 1
 
     def _note_restart(self, ended: LifeEnded) -> None:
-        is_plumbing = ended.name.count("/") == _PLUMBING_DEPTH
-        policy = PLUMBING if is_plumbing else ATTEMPT
+        kind, policy = self._kept_by(ended.name)
         assert policy.intensity is not None, "the tree's policies all have an intensity"
         self._trace.lived.append(
             Lived(
@@ -246,8 +239,13 @@ class Ledger(Interceptor):
                 limit=policy.intensity,
             )
         )
-        kind = ended.name.rpartition("/")[2] if is_plumbing else "attempt"
         self._trace.fired[f"restart: {kind}"] += 1
+
+    def _kept_by(self, name: str) -> tuple[str, RestartPolicy]:
+        """Return what an actor of this name is, and by which policy it is kept."""
+        if name.count("/") == _PLUMBING_DEPTH:
+            return name.rpartition("/")[2], PLUMBING
+        return ("tool", TOOL) if name in self.gates.tool_actors else ("attempt", ATTEMPT)
 
     def close_books(self, system: ActorSystem) -> None:
         """Take stock once the tree has ended: nothing may still be under way."""
@@ -273,6 +271,8 @@ class Lanes(Interceptor):
 
     def receiving(self, cell: Cell, envelope: Envelope) -> float:
         """See `Interceptor.receiving`."""
+        if isinstance(envelope.message, _INTERNAL):
+            return 0.0  # Of its own work, which a tool may finish first.
         if self._told_to_end.get(cell.number) == cell.life:
             message = type(envelope.message).__name__
             self._trace.breach("stop first", f"{cell.name} took a {message} after its Shutdown")
@@ -283,7 +283,7 @@ def interceptors_of(
     ledger: Ledger, faults: tuple[Interceptor, ...], trace: Trace
 ) -> tuple[Interceptor, ...]:
     """Return the books and the faults in the order that they need."""
-    return (ledger, *faults, Lanes(trace))
+    return (ledger, ledger.gates, *faults, Lanes(trace))
 
 
 def open_books(ledger: Ledger, system: ActorSystem) -> None:
@@ -297,10 +297,8 @@ def live_names(system: ActorSystem) -> tuple[str, ...]:
     return tuple(sorted(cell.name for cell in system.cells()))
 
 
-def chats_alive(system: ActorSystem) -> Mapping[str, Any]:
-    """Return the chats that live, by their visit."""
-    return {
-        visit_of(cell): cell.ref
-        for cell in system.cells()
-        if role_of(cell) is Role.CHAT and cell.parent is not None
-    }
+def chats_alive(system: ActorSystem) -> tuple[str, ...]:
+    """Return the visits whose chats live."""
+    chats = system.find("root/chats")
+    children = None if chats is None else chats.cell.children
+    return tuple(cell.spec.labels[0] for cell in (children or {}).values())

@@ -1,10 +1,11 @@
-"""Ten defects that a campaign has to find: broken parts, put where the sound ones belong."""
+"""Defects that a campaign has to find: broken parts, put where the sound ones belong."""
 
 from __future__ import annotations
 
+import asyncio
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from actors.kernel.child_spec import ChildSpec
@@ -15,6 +16,8 @@ from actors.kernel.signals import (
     ChildExited,
     Crashed,
     ExitReason,
+    Normal,
+    Poisoned,
     Shutdown,
     Terminated,
 )
@@ -26,12 +29,19 @@ from actors.ports import (
     Provider,
     ProviderCall,
     ProviderError,
+    Remedied,
+    Remedies,
+    ToolBox,
+    ToolBroke,
 )
 from actors.request import ChatSetup, ChildOver, RequestActor, RequestMessage, RoomMade
 from actors.sse import AttemptBroken, GrantCredit, SseActor, SseMessage, StreamAdvanced
-from actors.values import ChatRequest
+from actors.tool import ToolActor
+from actors.tool_plan import are_arguments_json
+from actors.tool_round import RoundOver, ToolRoundActor, ToolSetup
+from actors.values import ChatRequest, ToolCall, ToolResult
 from bridge.app import Parts
-from supervisor.gate import GateActor, GateMessage
+from supervisor.gate import Admit, Claim, GateActor, GateMessage
 from supervisor.static import Supervisor, SupervisorMessage
 from supervisor.strategy import AutoShutdown
 
@@ -54,9 +64,14 @@ class DoubleTerminal(RequestActor):
     """Says at its end that it was stopped, whatever it has said before."""
 
     def __init__(
-        self, request: ChatRequest, endpoint: Endpoint, setup: ChatSetup, sink: EventSink
+        self,
+        request: ChatRequest,
+        endpoint: Endpoint,
+        setup: ChatSetup,
+        sink: EventSink,
+        tools: ToolSetup | None = None,
     ) -> None:
-        super().__init__(request, endpoint, setup, sink)
+        super().__init__(request, endpoint, setup, sink, tools)
         self.told = sink
 
     def on_stop(self) -> None:
@@ -116,9 +131,10 @@ class RetryAfterOutput(SseActor):
         call: ProviderCall,
         listener: ActorRef[StreamAdvanced | AttemptBroken],
         credit: int,
+        series: int = 1,
     ) -> None:
         self.muted = Muted(listener)
-        super().__init__(provider, codec, call, self.muted, credit)  # type: ignore[arg-type]
+        super().__init__(provider, codec, call, self.muted, credit, series)  # type: ignore[arg-type]
 
     def refuse_restarts(self) -> None:
         """Do nothing about it."""
@@ -135,7 +151,7 @@ class StopBehindMail(RequestActor):
 
     def receive(self, message: RequestMessage | Shutdown) -> None:
         if isinstance(message, Shutdown):
-            self.actor_ref.tell(ChildOver(ref=message.ref, reason=NORMAL))
+            self.actor_ref.tell(ChildOver(ref=self.actor_ref, reason=NORMAL))
         else:
             super().receive(message)
 
@@ -165,6 +181,144 @@ class CreditTwice(SseActor):
         if isinstance(message, GrantCredit):
             message = GrantCredit(attempt=message.attempt, reads=2 * message.reads)
         await super().receive(message)
+
+
+# --- tools, remedies, turns ----------------------------------------------------------------------
+
+
+@dataclass
+class Insistent:
+    """Tools that are run again when they broke."""
+
+    real: ToolBox
+
+    async def invoke(self, call: ToolCall) -> ToolResult:
+        try:
+            return await self.real.invoke(call)
+        except ToolBroke:
+            return await self.real.invoke(call)
+
+
+class RunTwice(ToolActor):
+    """Runs a call again although it may have had an effect."""
+
+    def __init__(self, call: ToolCall, box: ToolBox, *others: Any) -> None:
+        super().__init__(call, Insistent(box), *others)
+
+
+@dataclass
+class LetLoose:
+    """Tools that nobody can cancel."""
+
+    real: ToolBox
+
+    async def invoke(self, call: ToolCall) -> ToolResult:
+        run = asyncio.get_running_loop().create_task(self.real.invoke(call))
+        run.add_done_callback(lambda _: run.cancelled() or run.exception())
+        return await asyncio.shield(run)
+
+
+class Outliving(ToolActor):
+    """Leaves its tool running when it ends."""
+
+    def __init__(self, call: ToolCall, box: ToolBox, *others: Any) -> None:
+        super().__init__(call, LetLoose(box), *others)
+
+
+class Unasked(ToolActor):
+    """Begins without having asked for a permit."""
+
+    def __init__(self, *others: Any) -> None:
+        *before, _ = others
+        super().__init__(*before, None)
+
+
+class DeafToPoison(ToolActor):
+    """Does not hear that its gate crashed on its claim."""
+
+    def on_poisoned(self, notice: Poisoned) -> None:
+        """Do nothing about it."""
+
+
+@dataclass
+class Shortened:
+    """Passes everything on to the request but the last output of a round."""
+
+    listener: ActorRef[Any]
+
+    def offer(self, message: object) -> bool:
+        if isinstance(message, RoundOver):
+            message = RoundOver(outputs=message.outputs[:-1])
+        return self.listener.offer(message)
+
+
+class LostOutput(ToolRoundActor):
+    """Loses the output of the last call."""
+
+    def __init__(
+        self, calls: tuple[ToolCall, ...], setup: ToolSetup, listener: ActorRef[Any]
+    ) -> None:
+        super().__init__(calls, setup, Shortened(listener))  # type: ignore[arg-type]
+
+
+class HalfWritten(ToolRoundActor):
+    """Takes a call that the model has not finished for one without arguments."""
+
+    def __init__(
+        self, calls: tuple[ToolCall, ...], setup: ToolSetup, listener: ActorRef[Any]
+    ) -> None:
+        mended = tuple(c if are_arguments_json(c) else replace(c, arguments="") for c in calls)
+        super().__init__(mended, setup, listener)
+
+
+class ToolPermitLeak(GateActor):
+    """Keeps the permit of a tool that was stopped."""
+
+    def receive(self, message: GateMessage) -> None:
+        if not (isinstance(message, Terminated) and self.is_of_stopped_tool(message)):
+            super().receive(message)
+
+    def is_of_stopped_tool(self, message: Terminated) -> bool:
+        is_tool = issubclass(message.ref.cell.actor_class, ToolActor)
+        return is_tool and not isinstance(message.reason, Normal | Crashed)
+
+
+@dataclass
+class Forgetful:
+    """Remedies that do not know what was tried before."""
+
+    real: Remedies
+
+    def find(
+        self, request: ChatRequest, error: ProviderError, used: Collection[str]
+    ) -> Remedied | None:
+        # Not for ever, so that the chat has an end.
+        return self.real.find(request, error, () if len(used) < 2 else used)
+
+
+class RemedyTwice(RequestActor):
+    """Tries a remedy again that has not helped."""
+
+    def __init__(
+        self,
+        request: ChatRequest,
+        endpoint: Endpoint,
+        setup: ChatSetup,
+        sink: EventSink,
+        tools: ToolSetup | None = None,
+    ) -> None:
+        assert setup.remedies is not None, "every chat of the simulation has remedies"
+        setup = replace(setup, remedies=Forgetful(setup.remedies))
+        super().__init__(request, endpoint, setup, sink, tools)
+
+
+class NoTurns(GateActor):
+    """Lets all wait in one line, so that whoever sends many holds up everybody."""
+
+    def receive(self, message: GateMessage) -> None:
+        if isinstance(message, Admit | Claim):
+            message = replace(message, fair_key="")
+        super().receive(message)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -226,5 +380,50 @@ DEFECTS = (
         name="credit is granted twice",
         parts=Parts(attempt=CreditTwice),
         breaks=frozenset({"bounded"}),
+    ),
+    Defect(
+        name="a tool runs twice",
+        parts=Parts(tool=RunTwice),
+        breaks=frozenset({"tools run once"}),
+    ),
+    Defect(
+        name="an output is lost",
+        parts=Parts(tool_round=LostOutput),
+        breaks=frozenset({"history"}),
+    ),
+    Defect(
+        name="a half-written call is run",
+        parts=Parts(tool_round=HalfWritten),
+        breaks=frozenset({"right calls"}),
+    ),
+    Defect(
+        name="a tool's permit leaks",
+        parts=Parts(gate=ToolPermitLeak),
+        breaks=frozenset({"recovery"}),
+    ),
+    Defect(
+        name="a tool begins without a permit",
+        parts=Parts(tool=Unasked),
+        breaks=frozenset({"tool permits"}),
+    ),
+    Defect(
+        name="a tool outlives its chat",
+        parts=Parts(tool=Outliving),
+        breaks=frozenset({"tools stop"}),
+    ),
+    Defect(
+        name="a claim is forgotten in a crash",
+        parts=Parts(tool=DeafToPoison),
+        breaks=frozenset({"nobody forgotten"}),
+    ),
+    Defect(
+        name="a remedy is tried twice",
+        parts=Parts(request=RemedyTwice),
+        breaks=frozenset({"remedies"}),
+    ),
+    Defect(
+        name="users do not take turns",
+        parts=Parts(gate=NoTurns),
+        breaks=frozenset({"fairness"}),
     ),
 )

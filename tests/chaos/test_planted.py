@@ -1,4 +1,4 @@
-"""A campaign finds what it is there to find: ten defects, each planted in turn."""
+"""A campaign finds what it is there to find: defects, each planted in turn."""
 
 from __future__ import annotations
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+
 from actors.kernel.signals import STOPPED, Crashed, Terminated
-from bridge.chaos.gate_watch import watched_claims
-from bridge.chaos.invariants import breaker_states, breakers_keep_the_law, limits_hold
-from bridge.chaos.trace import BreakerTerms, GateEvent, HeardEnd, LetIn, Trace, Verdict
+from bridge.chaos.gate_events import BreakerTerms, GateEvent, HeardEnd, LetIn, Verdict
+from bridge.chaos.gate_watch import ClaimBook, watched
+from bridge.chaos.invariants_gates import breaker_states, breakers_keep_the_law, limits_hold
+from bridge.chaos.trace import Trace
 from supervisor import GateActor, Granted
 from supervisor.gate import GateMessage
 from tests.unit.gate_hall import HOLD_S, POLICY
@@ -18,7 +21,12 @@ TERMS = BreakerTerms(
 
 
 def trace_of(events: list[GateEvent]) -> Trace:
-    return Trace(terms=TERMS, gates=[events])
+    # The workshop's keys are bare words: each is a kind of its own.
+    return Trace(terms=defaultdict(lambda: TERMS), gates=[events])
+
+
+def watched_claims(gate: type[GateActor], book: ClaimBook) -> type[GateActor]:
+    return watched(gate, lambda _: book, lambda _name, _life: None)
 
 
 async def crash_with_holders(shop: Workshop) -> None:
@@ -43,8 +51,8 @@ async def open_and_probe(shop: Workshop) -> None:
 
 @simulated(seeds=3)
 async def test_a_sound_gate_breaks_neither_its_limits_nor_the_law(stage: Stage) -> None:
-    events: list[GateEvent] = []
-    shop = Workshop(stage, gate=watched_claims(GateActor, events))
+    book = ClaimBook()
+    shop, events = Workshop(stage, gate=watched_claims(GateActor, book)), book.events
     await open_and_probe(shop)
     await shop.end("probe")
     await crash_with_holders(shop)
@@ -53,9 +61,9 @@ async def test_a_sound_gate_breaks_neither_its_limits_nor_the_law(stage: Stage) 
     assert limits_hold(trace_of(events)) == []
     assert breakers_keep_the_law(trace_of(events)) == []
     assert breaker_states(trace_of(events)).keys() == {
-        "breaker opened",
-        "breaker half-open",
-        "breaker closed again",
+        "breaker opened: k",
+        "breaker half-open: k",
+        "breaker closed again: k",
     }
 
 
@@ -78,17 +86,17 @@ class NeverOpens(GateActor):
 
 @simulated()
 async def test_a_gate_that_forgets_holders_in_a_crash_is_found_out(stage: Stage) -> None:
-    events: list[GateEvent] = []
-    await crash_with_holders(Workshop(stage, gate=watched_claims(Forgetful, events)))
-    assert limits_hold(trace_of(events)) == ["c was let in as number 3 of 2"]
+    book = ClaimBook()
+    await crash_with_holders(Workshop(stage, gate=watched_claims(Forgetful, book)))
+    assert limits_hold(trace_of(book.events)) == ["c was let in as number 3 of 2"]
 
 
 @simulated()
 async def test_a_gate_whose_breaker_never_opens_is_found_out(stage: Stage) -> None:
-    events: list[GateEvent] = []
-    shop = Workshop(stage, gate=watched_claims(NeverOpens, events))
+    book = ClaimBook()
+    shop, events = Workshop(stage, gate=watched_claims(NeverOpens, book)), book.events
     await open_and_probe(shop)
-    [verdict] = {each.verdict for each in events if isinstance(each, HeardEnd)}
+    [verdict] = {each.verdict("k") for each in events if isinstance(each, HeardEnd)}
     assert verdict is Verdict.FAILURE
     broken = breakers_keep_the_law(trace_of(events))
     assert broken[0].startswith("early was let in")

@@ -8,22 +8,31 @@ from dataclasses import replace
 import pytest
 
 from actors.kernel.child_spec import Intensity
+from bridge.chaos.gate_events import (
+    Answered,
+    Asked,
+    BreakerTerms,
+    GateBorn,
+    GateEvent,
+    LetIn,
+)
 from bridge.chaos.invariants import INVARIANTS, breaches
 from bridge.chaos.trace import (
     Answer,
     Ask,
-    BreakerTerms,
     Call,
     Closing,
     End,
-    LetIn,
+    Expected,
+    Kind,
     Lived,
+    ToolRun,
     Trace,
     Visit,
 )
 
-TERMS = BreakerTerms(failures_max=2, window_s=10.0, hold_s=30.0, floor_max_s=60.0)
-LET_IN = LetIn(at_s=0.0, visit="v1", key="ann", running=1, running_max=1)
+TERMS = {"user": BreakerTerms(failures_max=2, window_s=10.0, hold_s=30.0, floor_max_s=60.0)}
+LET_IN = LetIn(at_s=0.0, visit="v1", user="ann", keys=("user:ann",), running=1, running_max=1)
 LIMIT = Intensity(restarts_max=2, window_s=60.0)
 
 
@@ -31,14 +40,25 @@ def visit() -> Visit:
     return Visit(
         id="v1",
         user="ann",
-        content="one two three",
-        reasoning="hm",
+        expected=Expected(content="one two three", reasoning="hm", rounds=2),
         credit=4,
+        parallel_max=5,
         asked_s=0.0,
         answers=[Answer.ADMITTED],
         answered_s=0.0,
-        pieces=[(False, "hm"), (True, "one two "), (True, "three")],
+        pieces=[
+            (Kind.REASONING, "hm"),
+            (Kind.CONTENT, "one two "),
+            (Kind.CARD, "c1 begins"),
+            (Kind.CARD, "c1 gave 42"),
+            (Kind.CONTENT, "three"),
+        ],
         first_shown_s=1.0,
+        shown_s={1: 1.0, 2: 1.8},
+        round=2,
+        calls_begun={"c1"},
+        calls_over={"c1"},
+        rounds_completed=2,
         ends=[End.COMPLETED],
         finishes=1,
         notices=1,
@@ -47,10 +67,29 @@ def visit() -> Visit:
     )
 
 
+def call(
+    opened_s: float, closed_s: float | None, *, number: int = 1, had_chat: bool = True
+) -> Call:
+    return Call(visit="v1", round=number, opened_s=opened_s, had_chat=had_chat, closed_s=closed_s)
+
+
+def run(began_s: float, ended_with: str = "result") -> ToolRun:
+    return ToolRun(
+        visit="v1",
+        call_id="c1",
+        began_s=began_s,
+        had_permit=True,
+        ended_with=ended_with,
+        ended_s=began_s + 0.1,
+    )
+
+
 def good_trace() -> Trace:
     trace = Trace(TERMS)
     trace.visits.append(visit())
-    trace.calls.append(Call(visit="v1", opened_s=0.5, had_chat=True, closed_s=2.0))
+    trace.calls += (call(0.5, 1.2), call(1.6, 2.0, number=2))
+    trace.runs.append(run(1.3))
+    trace.remedies += (("v1", "milder"), ("v2", "milder"))
     trace.asks.append(Ask(question="Admit", asked_s=0.0, deadline_s=600.0, answered_s=0.0))
     trace.gates.append([LET_IN])
     trace.lived += [Lived(actor="gate", ended_s=at_s, limit=LIMIT) for at_s in (0.0, 1.0, 61.0)]
@@ -88,12 +127,15 @@ VISIT_SPOILED: list[tuple[str, Callable[[Visit], object]]] = [
     ("one end", lambda v: setattr(v, "shown_after_end", 1)),
     ("one end", lambda v: setattr(v, "is_over", False)),
     ("text", lambda v: v.pieces.pop()),
-    ("text", lambda v: v.pieces.append((True, "three"))),
+    ("text", lambda v: v.pieces.append((Kind.CONTENT, "three"))),
     ("text", lambda v: v.pieces.reverse()),
-    ("text", lambda v: v.pieces.append((False, "!"))),
+    ("text", lambda v: v.pieces.append((Kind.REASONING, "!"))),
+    ("text", lambda v: setattr(v, "rounds_completed", 1)),
+    ("tools are told", lambda v: v.pieces.append((Kind.CARD, "c1 gave 43"))),
+    ("tools are told", lambda v: v.pieces.pop(2)),
     ("monitors", lambda v: setattr(v, "notices", 0)),
     ("monitors", lambda v: setattr(v, "notices", 2)),
-    ("no retry after output", lambda v: setattr(v, "first_shown_s", 0.4)),
+    ("no retry after output", lambda v: v.shown_s.update({1: 0.4})),
 ]
 
 
@@ -102,16 +144,32 @@ def test_a_visit_that_went_wrong_is_noticed(name: str, spoil: Callable[[Visit], 
     assert name in broken_by(lambda trace: spoil(trace.visits[0]))
 
 
-def call(opened_s: float, closed_s: float | None, *, had_chat: bool = True) -> Call:
-    return Call(visit="v1", opened_s=opened_s, had_chat=had_chat, closed_s=closed_s)
+ASKED = Asked(at_s=0.0, visit="v2", user="bob")
+
+
+def passed_twice() -> list[GateEvent]:
+    others = [replace(LET_IN, visit=visit) for visit in ("v3", "v4")]
+    return [LET_IN, ASKED, *others, Answered(at_s=1.0, visit="v2")]
 
 
 TRACE_SPOILED: list[tuple[str, Callable[[Trace], object]]] = [
     ("permits", lambda t: t.calls.append(call(2.0, 3.0, had_chat=False))),
     ("permits", lambda t: t.calls.append(call(2.0, None))),
-    ("permits", lambda t: t.calls.append(call(1.0, 3.0))),
+    ("permits", lambda t: t.calls.append(call(1.9, 3.0))),
     ("no retry after output", lambda t: t.calls.append(call(2.0, 3.0))),
+    ("no retry after output", lambda t: t.calls.append(call(2.0, 3.0, number=2))),
+    ("history", lambda t: setattr(t.calls[1], "problem", "no output for c1")),
+    ("remedies", lambda t: t.remedies.append(("v1", "milder"))),
+    ("tools run once", lambda t: t.runs.append(run(1.5))),
+    ("tools run once", lambda t: t.runs.insert(0, run(1.25, "ToolUnreachable"))),
+    ("tools run once", lambda t: t.runs.insert(0, run(1.0, "ToolBroke"))),
+    ("right calls", lambda t: setattr(t.runs[0], "problem", "it is half-written")),
+    ("tool permits", lambda t: setattr(t.runs[0], "had_permit", False)),
+    ("tools stop", lambda t: setattr(t.runs[0], "ended_s", None)),
+    ("tools stop", lambda t: setattr(t.runs[0], "ended_s", 60.0)),
     ("limits", lambda t: t.gates[0].append(replace(LET_IN, running=2))),
+    ("fairness", lambda t: t.gates.append(passed_twice())),
+    ("nobody forgotten", lambda t: t.gates.append([ASKED, GateBorn(at_s=1.0)])),
     ("asks", lambda t: setattr(t.asks[0], "answered_s", None)),
     ("asks", lambda t: setattr(t.asks[0], "answered_s", 600.1)),
     ("asks", lambda t: setattr(t.asks[0], "deadline_s", float("inf"))),
@@ -128,10 +186,30 @@ def test_a_tree_that_went_wrong_is_noticed(name: str, spoil: Callable[[Trace], o
 
 
 def test_after_four_attempts_somebody_tried_too_often() -> None:
-    def spoil(trace: Trace) -> None:
+    def spoil(trace: Trace, remedies: int) -> None:
         trace.calls[:] = [call(at_s, at_s) for at_s in (0.1, 0.2, 0.3, 0.4)]
+        trace.remedies[:] = [("v1", "milder")] * remedies
 
-    assert broken_by(spoil) == {"no retry after output"}
+    assert broken_by(lambda trace: spoil(trace, 0)) == {"no retry after output"}
+    assert broken_by(lambda trace: spoil(trace, 1)) == set()
+
+
+def test_a_tool_that_could_not_be_reached_may_be_tried_once_more() -> None:
+    def again(trace: Trace, times: int) -> None:
+        tried = [run(1.3 + number, "ToolUnreachable") for number in range(times)]
+        trace.runs[:] = [*tried, run(1.3 + times)]
+        trace.visits[0].gone_s = 9.0
+
+    assert broken_by(lambda trace: again(trace, 1)) == set()
+    assert broken_by(lambda trace: again(trace, 2)) == {"tools run once"}
+
+
+def test_an_answer_that_its_provider_ended_early_and_well_may_be_short() -> None:
+    def end_early(trace: Trace) -> None:
+        trace.visits[0].pieces.pop()
+        trace.calls[1].is_short = True
+
+    assert broken_by(end_early) == set()
 
 
 def test_who_stopped_sees_no_end_and_the_chat_is_gone_at_once() -> None:

@@ -1,9 +1,9 @@
 """Faults inside actors: a handler that crashes, hangs or is slow, and a start that fails.
 
 Off, and why:
-    a plumbing actor that hangs for good    nothing in the tree watches for that
-    a crash in a supervisor's signal        signals pass no interceptor; the supervisors' own
-                                            tests cover those
+    a supervisor or a plumbing actor that hangs for good    nothing in the tree watches for that
+    a crash in a supervisor's signal    signals pass no interceptor; the supervisors' own tests
+        cover those
 """
 
 from __future__ import annotations
@@ -17,15 +17,12 @@ from actors.kernel.cell import Cell
 from actors.kernel.envelope import Envelope
 from actors.kernel.interceptor import Interceptor
 from actors.testing.simloop import SimLoop
+from bridge.chaos.faults.injected import InjectedCrash
 from bridge.chaos.faults.roles import Role, role_of
 from bridge.chaos.knobs import CRASHABLE, MORTAL, STORM_S, Rates
 
 HANGS_S: Final = (0.5, 5.0, 25.0)
 SLOW_MS_MAX: Final = 200
-
-
-class InjectedCrash(RuntimeError):
-    """A bug that struck because the seed said so."""
 
 
 _CRASHES: Final = (InjectedCrash, SystemExit, asyncio.CancelledError)
@@ -54,7 +51,8 @@ class ActorFaults(Interceptor):
         kinds = {f"actor crash by {name}" for name in _CRASH_NAMES}
         hangs = {f"actor hang: {role.value}" for role in CRASHABLE}
         for_good = {f"actor hang for good: {role.value}" for role in MORTAL}
-        others = {"actor slow", "actor crash storm", "actor crash at start: gate"}
+        at_start = {f"actor crash at start: {gate.value}" for gate in (Role.GATE, Role.TOOLS)}
+        others = {"actor slow", "actor crash storm", *at_start}
         return frozenset(crashes | kinds | hangs | for_good | others)
 
     def receiving(self, cell: Cell, envelope: Envelope) -> float:
@@ -75,11 +73,12 @@ class ActorFaults(Interceptor):
             return (1 + loop.choose(SLOW_MS_MAX, "slow/ms")) / 1000
         return 0.0
 
-    def starting_gate(self, life: int) -> None:
-        """Fail a restart of the gate. Its first start is the tree's, and that one has to work."""
-        is_mine = self.is_on and life > 1 and Role.GATE in self._rates.crash_roles
+    def starting_gate(self, name: str, life: int) -> None:
+        """Fail a restart of a gate. Its first start is the tree's, and that one has to work."""
+        role = Role.TOOLS if name.endswith("/tools") else Role.GATE
+        is_mine = self.is_on and life > 1 and role in self._rates.crash_roles
         if is_mine and self._loop.chance(self._rates.crash, "crash at start"):
-            self._fired["actor crash at start: gate"] += 1
+            self._fired[f"actor crash at start: {role.value}"] += 1
             raise InjectedCrash
 
     def _crash(self, role: Role) -> None:

@@ -15,7 +15,7 @@ from actors.ports import (
 )
 from actors.testing.simloop import SimLoop
 from actors.values import Catalog, Model
-from bridge.chaos.faults.actor import InjectedCrash
+from bridge.chaos.faults.injected import InjectedCrash
 
 CATALOG: Final = Catalog(models=(Model(id="sim/plain", name="Plain"),))
 DELAYS_S: Final = (0.0, 0.1, 2.0)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from actors.ports import Codec, Endpoint, ProviderCall, ProviderError, StreamDecoder
 from actors.testing.simloop import SimLoop
 from actors.values import ChatRequest, StreamEvent, StreamFailure
-from bridge.chaos.faults.actor import InjectedCrash
+from bridge.chaos.faults.injected import InjectedCrash
 
 
 class BuggyCodec:

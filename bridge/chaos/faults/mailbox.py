@@ -6,10 +6,11 @@ Late        messages that commute with those that overtake them; every signal
 First       messages whose place in the mailbox means nothing
 
 Off, and why:
-    losing or doubling StreamAdvanced, GrantCredit, StartChild    inside one process nothing is
-        lost or doubled, so nothing guards against it; a full mailbox is met through small bounds
-    reordering StreamAdvanced, AttemptBroken, StartChild          order between two actors is what
-        the kernel promises
+    losing or doubling StreamAdvanced, GrantCredit, StartChild, RoundOver    inside one process
+        nothing is lost or doubled, so nothing guards against it; a full mailbox is met through
+        small bounds
+    reordering StreamAdvanced, AttemptBroken, StartChild, ToolFinished       order between two
+        actors is what the kernel promises
     losing a signal                                               the system lane never does
 """
 
@@ -21,7 +22,7 @@ from typing import Final
 
 from actors.catalog import GetCatalog
 from actors.kernel.cell import Cell
-from actors.kernel.child_spec import ListChildren
+from actors.kernel.child_spec import ListChildren, StopChild
 from actors.kernel.envelope import Envelope
 from actors.kernel.interceptor import (
     Delay,
@@ -31,17 +32,40 @@ from actors.kernel.interceptor import (
     Overtake,
     SendVerdict,
 )
+from actors.kernel.permit import Claim
 from actors.kernel.signals import Signal
 from actors.request import ChildOver, RoomMade
 from actors.sse import GrantCredit, OpenStream
 from actors.testing.simloop import SimLoop
+from actors.tool_round import ToolOver
 from bridge.chaos.knobs import Rates
 from supervisor.gate import Admit
 
 REFUSABLE: Final = (Admit, GetCatalog)
-REPEATABLE: Final = (Admit, GetCatalog, ChildOver, RoomMade, OpenStream, ListChildren)
-DELAYABLE: Final = (Admit, GetCatalog, GrantCredit, RoomMade, OpenStream, ChildOver, ListChildren)
-PUSHABLE: Final = (Admit, GetCatalog, GrantCredit, RoomMade)
+REPEATABLE: Final = (
+    Admit,
+    Claim,
+    GetCatalog,
+    ChildOver,
+    ToolOver,
+    RoomMade,
+    OpenStream,
+    ListChildren,
+    StopChild,
+)
+DELAYABLE: Final = (
+    Admit,
+    Claim,
+    GetCatalog,
+    GrantCredit,
+    RoomMade,
+    OpenStream,
+    ChildOver,
+    ToolOver,
+    ListChildren,
+    StopChild,
+)
+PUSHABLE: Final = (Admit, Claim, GetCatalog, GrantCredit, RoomMade)
 
 DELAY_MS_MAX: Final = 3_000
 SIGNAL_DELAY_MS_MAX: Final = 400

@@ -2,18 +2,17 @@
 
 The bytes and the refusals are the stand-in's own, and what the real adapter makes of a refusal
 is the real translation; only the transport in between is scripted. The body arrives cut into
-pieces of any size, at any pace.
+pieces of any size, at any pace. Like the real one, this provider knows nothing of a chat but what
+a request says, and refuses a history in which calls and outputs do not belong together.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
-
-import msgspec
 
 from actors.ports import (
     AnswerMalformed,
@@ -23,28 +22,41 @@ from actors.ports import (
     ProviderError,
 )
 from actors.testing.simloop import SimLoop
-from bridge.chaos.faults.reels import AFTER_MAX, Answer, reel
+from actors.values import WireFormat
+from bridge.chaos.faults.answers import Part, Refusal, round_name
+from bridge.chaos.faults.heard import READERS, Heard, Wanted, wanted_of
+from bridge.chaos.faults.reels import AFTER_MAX, reel
+from bridge.chaos.faults.spelt import SPELLINGS
 from bridge.chaos.faults.streams import Cut, Patience, ScriptedStream, Steps
-from bridge.chaos.knobs import Rates
-from bridge.chaos.trace import Call
+from bridge.chaos.knobs import STORM_S, Rates
+from bridge.chaos.trace import Call, Visit
 from bridge.openrouter.errors import provider_error
-from bridge.standin.error_answers import PlainAnswer, RetryAfter, refusal
-from bridge.standin.faults import ProviderFault
+from bridge.standin.error_answers import PlainAnswer, RetryAfter, error_answer, refusal
+from bridge.standin.faults import Moment, ProviderFault
 from bridge.standin.stage import Ending, Write
 
 F = ProviderFault
 
 OFF: Final[Mapping[ProviderFault, str]] = MappingProxyType(
+    {F.CUT_MID_CHUNK_HEADER: "lies in the framing of a socket"}
+)
+# Errors in a stream that only one of the endpoints can tell; on the other one nothing happens.
+_OF_CHAT: Final = frozenset(
     {
-        F.CUT_MID_CHUNK_HEADER: "lies in the framing of a socket",
-        F.CHAT_ERROR_TYPED: "belongs to the other endpoint",
-        F.CHAT_ERROR_EMPTY_CHOICES: "belongs to the other endpoint",
-        F.CHAT_ERROR_BARE: "belongs to the other endpoint",
-        F.CHAT_FINISH_ERROR: "belongs to the other endpoint",
-        F.CHAT_ERROR_AFTER_LENGTH: "belongs to the other endpoint",
+        F.CHAT_ERROR_TYPED,
+        F.CHAT_ERROR_EMPTY_CHOICES,
+        F.CHAT_ERROR_BARE,
+        F.CHAT_FINISH_ERROR,
+        F.CHAT_ERROR_AFTER_LENGTH,
     }
 )
-PLAYABLE: Final = tuple(fault for fault in ProviderFault if fault not in OFF)
+_OF_RESPONSES: Final = frozenset(
+    {F.RESPONSE_FAILED, F.ERROR_FLAT, F.ERROR_NESTED, F.RESPONSE_ERROR}
+)
+_ELSEWHERE: Final[Mapping[WireFormat, frozenset[ProviderFault]]] = {
+    WireFormat.RESPONSES: _OF_CHAT,
+    WireFormat.CHAT: _OF_RESPONSES,
+}
 
 # What the real adapter makes of connections that fail before there is a body.
 _NOT_CONNECTED: Final[Mapping[ProviderFault, type[ProviderError]]] = MappingProxyType(
@@ -73,16 +85,30 @@ GARBLE: Final = Write(data=b'data: {"type":"response.output_text.de\n\n')
 _CUTS: Final = tuple(Cut)
 
 
+# Slow, and well in the end for whoever waits.
+_PATIENT: Final = frozenset({F.SLOW_HEADERS, F.SLOW_FIRST_TOKEN, F.STALL_BETWEEN_FRAMES})
+
+_BY_PATH: Final[Mapping[str, WireFormat]] = {
+    spelling.endpoint.value: wire for wire, spelling in SPELLINGS.items()
+}
+
+
+def playable(wires: Collection[WireFormat]) -> tuple[ProviderFault, ...]:
+    """Return the faults that can be played on these wires, in the order of the list."""
+    off = frozenset.intersection(*(_ELSEWHERE[wire] for wire in wires)) | set(OFF)
+    return tuple(fault for fault in ProviderFault if fault not in off)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
-    """What one visit is going to be told; `pace_s` fixes the pause before each read."""
+class Guest:
+    """Somebody whom the provider answers: who, and with what.
 
-    answer: Answer
-    pace_s: float | None = None
+    `gave` says whether a tool has said this to this call.
+    """
 
-
-class _Model(msgspec.Struct):
-    model: str
+    visit: Visit
+    part: Part
+    gave: Callable[[str, str], bool]
 
 
 class ScriptedProvider:
@@ -106,7 +132,7 @@ class ScriptedProvider:
         has_chat: Callable[[str], bool],
     ) -> None:
         self.is_on = True
-        self.parts: dict[str, Part] = {}
+        self.guests: dict[str, Guest] = {}
         self.calls: list[Call] = []
         self._loop = loop
         self._rates = rates
@@ -115,26 +141,56 @@ class ScriptedProvider:
         self._has_chat = has_chat
 
     @staticmethod
-    def names() -> frozenset[str]:
-        """Return every fault that a campaign must have met."""
-        faults = {f"provider {fault.value}" for fault in PLAYABLE}
-        return frozenset(faults | {"provider ignores cancellation", "provider garble ahead"})
+    def names(wires: Collection[WireFormat]) -> frozenset[str]:
+        """Return every fault that a campaign over these wires must have met."""
+        faults = {f"provider {fault.value}" for fault in playable(wires)}
+        kinds = {f"wire {wire.value}" for wire in wires}
+        others = {"ignores cancellation", "garble ahead", "finds fault", "is down"}
+        return frozenset(faults | kinds | {f"provider {what}" for what in others})
 
     async def open(self, call: ProviderCall) -> ScriptedStream:
         """See `Provider.open`."""
-        visit = msgspec.json.decode(call.body, type=_Model).model
-        seen = Call(visit=visit, opened_s=self._loop.time(), had_chat=self._has_chat(visit))
+        wire = _BY_PATH[call.path]
+        heard = READERS[wire](call.body)
+        guest = self.guests[heard.visit]
+        visit = guest.visit.id
+        wanted = wanted_of(heard, guest.part)
+        seen = Call(
+            visit=visit,
+            round=wanted.number,
+            opened_s=self._loop.time(),
+            had_chat=self._has_chat(visit),
+            problem=wanted.problem or _odd_output(wanted, guest),
+        )
         self.calls.append(seen)
-        swallow_s = self._swallow_s(visit)
-        patience = Patience(self._loop, self._read_timeout_s, swallow_s, self._fired)
+        guest.visit.round = wanted.number
+        guest.visit.outputs.update(wanted.outputs)
+        self._fired[f"wire {wire.value}"] += 1
+        patience = Patience(self._loop, self._read_timeout_s, self._swallow_s(visit), self._fired)
         try:
-            return await self._opened(self.parts[visit], seen, patience)
+            self._check(heard, guest.part, seen)
+            return await self._opened(guest, wire, seen, patience)
         except BaseException:
             seen.closed_s = self._loop.time()
             raise
 
-    async def _opened(self, part: Part, seen: Call, patience: Patience) -> ScriptedStream:
-        fault = self._fault(seen.visit)
+    def _check(self, heard: Heard, part: Part, seen: Call) -> None:
+        """Refuse what no provider takes, and what this chat is refused.
+
+        Raises:
+            ProviderError: a 400, as the adapter translates it.
+        """
+        if seen.problem:
+            raise self._translated(error_answer(400, seen.problem))
+        is_cured = heard.is_changed and part.refusal is Refusal.CURABLE
+        if part.refusal is not Refusal.NOTHING and not is_cured:
+            self._fired["provider finds fault"] += 1
+            raise self._translated(error_answer(400, "temperature: this model wants it set"))
+
+    async def _opened(
+        self, guest: Guest, wire: WireFormat, seen: Call, patience: Patience
+    ) -> ScriptedStream:
+        fault = self._fault(seen.visit, wire)
         delay = self._loop.choose(len(HEAD_DELAYS_S), _tag(seen.visit))
         await patience.sleep(HEAD_DELAYS_S[delay])
         if fault is F.SLOW_HEADERS:
@@ -142,13 +198,24 @@ class ScriptedProvider:
             fault = None  # From here on it is an answer like any other.
         elif fault is not None:
             await self._fail_early(fault, patience)
-        return ScriptedStream(self._loop, self._steps(part, fault, seen.visit), seen, patience)
+        if fault is None or fault.moment is Moment.HARMLESS or fault in _PATIENT:
+            guest.visit.rounds_told.add(seen.round)
+        seen.is_short = fault is F.CHAT_ERROR_AFTER_LENGTH
+        return ScriptedStream(self._loop, self._steps(guest, wire, fault, seen), seen, patience)
 
-    def _fault(self, visit: str) -> ProviderFault | None:
+    def _fault(self, visit: str, wire: WireFormat) -> ProviderFault | None:
         rates, loop = self._rates, self._loop
-        if not self.is_on or not loop.chance(rates.provider, _tag(visit)):
+        if not self.is_on:
+            return None
+        is_down = rates.outage is not None and loop.time() < STORM_S
+        if is_down and loop.chance(1.0, _tag(visit)):
+            self._fired["provider is down"] += 1
+            return rates.outage
+        if not loop.chance(rates.provider, _tag(visit)):
             return None
         fault = rates.provider_faults[loop.choose(len(rates.provider_faults), _tag(visit))]
+        if fault in _ELSEWHERE[wire]:
+            return None
         self._fired[f"provider {fault.value}"] += 1
         return fault
 
@@ -176,8 +243,10 @@ class ScriptedProvider:
         now_s = self._loop.wall_s()
         return provider_error(answer.status, headers, answer.body, now_epoch_s=now_s)
 
-    def _steps(self, part: Part, fault: ProviderFault | None, visit: str) -> Steps:
-        loop, tag = self._loop, _tag(visit)
+    def _steps(
+        self, guest: Guest, wire: WireFormat, fault: ProviderFault | None, seen: Call
+    ) -> Steps:
+        loop, tag = self._loop, _tag(seen.visit)
         if fault in _NOT_READABLE:
             return Steps(loop, (Ending.RESET,), tag=tag, cut=Cut.JOINED, pace_s=None)
         cut = _CUTS[loop.choose(len(_CUTS), tag)]
@@ -185,15 +254,27 @@ class ScriptedProvider:
         after = 1 + loop.choose(AFTER_MAX, tag)
         if fault in _OWN_CUTS:
             cut = Cut.AS_WRITTEN
-        is_joined = cut is not Cut.AS_WRITTEN
-        steps = reel(part.answer, fault, after=after, visit=visit, is_joined=is_joined)
+        steps = reel(
+            guest.part.answer(seen.round),
+            fault,
+            wire=wire,
+            after=after,
+            name=round_name(seen.visit, seen.round),
+            is_joined=cut is not Cut.AS_WRITTEN,
+        )
         if self.is_on and loop.chance(self._rates.garble, tag):
             # On top of the fault: events that are read, and say nothing, before it strikes.
             self._fired["provider garble ahead"] += 1
             steps = (GARBLE, *steps)
-        if part.pace_s is not None:
-            pace_s = part.pace_s
+        if guest.part.pace_s is not None:
+            pace_s = guest.part.pace_s
         return Steps(loop, steps, tag=tag, cut=cut, pace_s=pace_s)
+
+
+def _odd_output(wanted: Wanted, guest: Guest) -> str:
+    """Say which output is not what a tool has given to its call; "" when all are."""
+    odd = [call_id for call_id, text in wanted.outputs if not guest.gave(call_id, text)]
+    return f"{odd[0]} comes with the output of somebody else" if odd else ""
 
 
 def _tag(visit: str) -> str:

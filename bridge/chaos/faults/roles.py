@@ -9,6 +9,8 @@ from actors.catalog import CatalogActor
 from actors.kernel.cell import Cell
 from actors.request import RequestActor
 from actors.sse import SseActor
+from actors.tool import ToolActor
+from actors.tool_round import ToolRoundActor
 from supervisor.dynamic import DynamicSupervisor
 from supervisor.gate import GateActor
 from supervisor.static import Supervisor
@@ -19,17 +21,22 @@ class Role(Enum):
 
     ROOT = "root"
     CATALOG = "catalog"
+    TOOLS = "tools"
     CHATS = "chats"
     GATE = "gate"
     CHAT = "chat"
     REQUEST = "request"
     ATTEMPT = "attempt"
+    ROUND = "round"
+    TOOL = "tool"
 
 
 # The first class that fits decides; a planted defect is a subclass of what it replaces.
 _BY_CLASS: Final = (
     (SseActor, Role.ATTEMPT),
     (RequestActor, Role.REQUEST),
+    (ToolActor, Role.TOOL),
+    (ToolRoundActor, Role.ROUND),
     (GateActor, Role.GATE),
     (DynamicSupervisor, Role.CHATS),
     (CatalogActor, Role.CATALOG),
@@ -41,7 +48,7 @@ def role_of(cell: Cell) -> Role:
     actor_class: type = cell.actor_class
     for known, role in _BY_CLASS:
         if issubclass(actor_class, known):
-            return role
+            return Role.TOOLS if role is Role.GATE and cell.spec.name == "tools" else role
     assert issubclass(actor_class, Supervisor), "every other actor of the tree is a supervisor"
     return Role.ROOT if cell.parent is None and not cell.spec.labels else Role.CHAT
 

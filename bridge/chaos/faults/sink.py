@@ -8,25 +8,64 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from enum import Enum
+from typing import TypeAlias
 
 from actors.kernel.handover import HandOver
 from actors.ports import Cancelled, Completed, Ending
-from actors.values import ReasoningAdvanced, RefusalAdvanced, Shown, TextAdvanced
-from bridge.chaos.trace import End, Visit
+from actors.values import (
+    Notice,
+    Noticed,
+    ReasoningAdvanced,
+    RefusalAdvanced,
+    Shown,
+    TextAdvanced,
+    ToolCallBegan,
+    ToolEnded,
+    ToolsHandedOver,
+    ToolStarted,
+)
+from bridge.chaos.trace import End, Kind, Visit
 
-# Is it content (or else reasoning), and the text.
-Piece = tuple[bool, str]
+Piece: TypeAlias = tuple[Kind, str]
+
+
+class Moment(Enum):
+    """What a reader may see right before pressing stop."""
+
+    WORDS = "words"
+    CALL_WRITTEN = "a call is written"
+    TOOL_RUNS = "a tool runs"
+    TOOL_OVER = "a tool is over"
+    NEXT_ROUND = "the next round speaks"
 
 
 class DoorSink:
-    """An `EventSink` that writes down how it is treated; `fired` counts how often it was full."""
+    """An `EventSink` that writes down how it is treated.
+
+    Args:
+        visit: where.
+        fired: counts how often it was full, and what readers were told beside the answer.
+        bytes_max, pieces_max: its bounds.
+        met: told of each moment that a reader sees; called inside the request's handler.
+        now_s: the time.
+    """
 
     def __init__(
-        self, visit: Visit, fired: Counter[str], *, bytes_max: int, pieces_max: int | None
+        self,
+        visit: Visit,
+        fired: Counter[str],
+        *,
+        bytes_max: int,
+        pieces_max: int | None,
+        met: Callable[[Moment], object],
+        now_s: Callable[[], float],
     ) -> None:
         self._visit = visit
         self._fired = fired
         self._pieces: HandOver[Piece] = HandOver(bytes_max, pieces_max or 1_000_000)
+        self._met = met
+        self._now_s = now_s
         self.ending: Ending | None = None
 
     def show(self, events: Sequence[Shown]) -> bool:
@@ -36,12 +75,44 @@ class DoorSink:
             return True
         has_room = True
         for event in events:
-            if isinstance(event, TextAdvanced | RefusalAdvanced | ReasoningAdvanced):
-                is_content = not isinstance(event, ReasoningAdvanced)
-                has_room = self._pieces.put((is_content, event.text), len(event.text))
+            piece = self._seen(event)
+            if piece is not None:
+                has_room = self._pieces.put(piece, len(piece[1]))
         if not has_room:
             self._fired["sink hand-over full"] += 1
         return has_room
+
+    def _seen(self, event: Shown) -> Piece | None:
+        """Note what happens; return what of it the reader has to take."""
+        match event:
+            case TextAdvanced(text=text) | RefusalAdvanced(text=text):
+                return self._said(Kind.CONTENT, text)
+            case ReasoningAdvanced(text=text):
+                return self._said(Kind.REASONING, text)
+            case ToolCallBegan():
+                self._met(Moment.CALL_WRITTEN)
+            case ToolStarted(call=call):
+                self._met(Moment.TOOL_RUNS)
+                return Kind.CARD, f"{call.call_id} begins"
+            case ToolEnded(call=call, result=result):
+                self._met(Moment.TOOL_OVER)
+                return Kind.CARD, f"{call.call_id} gave {result.output}"
+            case ToolsHandedOver(calls=calls):
+                self._fired["tools handed over"] += 1
+                return Kind.CARD, " ".join(call.call_id for call in calls)
+            case Noticed(notice=notice, amount=amount):
+                self._fired[f"notice: {notice.value}"] += 1
+                if notice is Notice.TOOL_PAUSED:
+                    self._visit.tool_wait_s = max(self._visit.tool_wait_s, amount or 0.0)
+            case _:
+                pass
+        return None
+
+    def _said(self, kind: Kind, text: str) -> Piece:
+        visit = self._visit
+        visit.shown_s.setdefault(visit.round, self._now_s())
+        self._met(Moment.WORDS if visit.round <= 1 else Moment.NEXT_ROUND)
+        return kind, text
 
     def when_room(self, callback: Callable[[], object]) -> None:
         """See `EventSink.when_room`."""
@@ -51,6 +122,8 @@ class DoorSink:
         """See `EventSink.finish`; a second call is written down, not forbidden."""
         self._visit.finishes += 1
         self.ending = ending
+        if isinstance(ending, Completed):
+            self._visit.rounds_completed = ending.rounds
         self._pieces.close()
 
     def abandon(self) -> None:

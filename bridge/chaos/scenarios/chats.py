@@ -1,8 +1,10 @@
 """Several users chat through one tree: first while things break, then healed.
 
-hostile    visits arrive, are stopped, submitted twice; limits change; every fault is on
+hostile    visits arrive, are stopped, submitted twice; answers call tools, round after round;
+           requests are refused and sent once more, changed; limits change; every fault is on
 healed     the faults stop, everybody comes to an end, and then all must work as on the first day:
-           breakers close, permits are back, nobody lives beyond the fixed actors
+           breakers close, permits of chats and of tools are back, every call has its result,
+           nobody lives beyond the fixed actors
 """
 
 from __future__ import annotations
@@ -10,18 +12,29 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final, TypeVar
 
 from actors.catalog import CatalogKnown
 from actors.kernel.errors import KernelError
 from actors.testing.simloop import SimLoop
 from bridge.app import PRODUCT, Parts
-from bridge.chaos.faults.provider import Part
-from bridge.chaos.faults.reels import WORDS, Shape
-from bridge.chaos.faults.reels import Answer as Script
-from bridge.chaos.invariants import breaches, breaker_states
+from bridge.chaos.faults.answers import (
+    CALLING,
+    CALLING_SHAPES,
+    LAST_SHAPES,
+    WORDS,
+    Part,
+    Refusal,
+    Shape,
+    Wants,
+)
+from bridge.chaos.faults.answers import Answer as Script
+from bridge.chaos.faults.tools import RESULT
+from bridge.chaos.invariants import breaches
+from bridge.chaos.invariants_gates import breaker_states
 from bridge.chaos.scenarios.door import CATALOG_WAIT_S, Manners
-from bridge.chaos.scenarios.house import LEAVING_S, House, settings_for
+from bridge.chaos.scenarios.house import LEAVING_S, Errand, House, settings_for
 from bridge.chaos.trace import Answer, Breach, End, Trace, Visit
 from bridge.config.settings import Settings
 
@@ -38,7 +51,18 @@ AT_ONCE_S: Final = 0.1
 TRIES_MAX: Final = 4
 TOGETHER_MAX: Final = 3
 
-_SHAPES: Final = tuple(Shape)
+MODELS: Final = ("sim/a", "sim/b")
+
+# Calls that take their time, so that all that may run at once do so.
+TOOL_S: Final = 1.0
+TOOL_PATIENCE_S: Final = 60.0
+
+# Rounds that say different things; after those a chat that goes on calling repeats itself.
+ANSWERS_MAX: Final = 4
+
+_CALM: Final = Script(shape=Shape.THINKING, words=3)
+_CALLS_ALL: Final = Script(shape=Shape.PLAIN, words=1, wants=Wants.MIXED)
+_CALLS_MANY: Final = Script(shape=Shape.SILENT, words=0, wants=Wants.MANY)
 
 
 class InvariantBroken(AssertionError):
@@ -102,20 +126,46 @@ class Chats:
             if loop.chance(load.double_submits, tag):
                 self.trace.fired["double submit"] += 1
                 self._arrive(user, tag)
+        await asyncio.wait(self._tasks, timeout=load.linger_s)
 
     def _arrive(self, user: str, tag: str) -> None:
         loop, load = self._loop, self._load
         stop_s = _drawn(loop, load.stops_s, tag)
         manners = Manners(
             stop_s=PATIENCE_S if stop_s is None else stop_s,
+            stop_on=_drawn(loop, load.stops_on, tag),
             pauses_s=load.reader_pauses_s,
             asks_catalog=load.asks_catalog,
         )
-        script = Script(shape=_drawn(loop, _SHAPES, tag), words=_drawn(loop, WORDS, tag))
         self._turn_limit(_drawn(loop, load.limits, tag))
         settings = settings_for(self._bounds, self._running_max)
-        _, door = self._house.visit(user, Part(answer=script), settings, manners)
+        _, door = self._house.visit(user, self._errand(tag), settings, manners)
         self._tasks.append(loop.create_task(door.run()))
+
+    def _errand(self, tag: str) -> Errand:
+        """Draw what somebody comes for."""
+        loop, load = self._loop, self._load
+        last = Script(shape=_drawn(loop, LAST_SHAPES, tag), words=_drawn(loop, WORDS, tag))
+        rounds = _drawn(loop, load.calling_rounds, tag)
+        answers = [self._calling(tag) for _ in range(min(rounds, ANSWERS_MAX))]
+        if rounds <= ANSWERS_MAX:
+            answers.append(last)
+        refusal = Refusal.NOTHING
+        if loop.chance(load.refused, tag):
+            refusal = _drawn(loop, (Refusal.CURABLE, Refusal.STUBBORN), tag)
+        return Errand(
+            model=MODELS[loop.choose(load.models, tag)],
+            wire=_drawn(loop, load.wires, tag),
+            part=Part(answers=tuple(answers), refusal=refusal),
+            runs_tools=not loop.chance(load.hands_over, tag),
+        )
+
+    def _calling(self, tag: str) -> Script:
+        """Draw an answer that ends with calls."""
+        loop = self._loop
+        wants = _drawn(loop, CALLING, tag)
+        self.trace.fired[f"calls {wants.value}"] += 1
+        return Script(shape=_drawn(loop, CALLING_SHAPES, tag), words=2, wants=wants)
 
     def _turn_limit(self, limit: int) -> None:
         """Change the valve, as an admin may at any time; 0 leaves it."""
@@ -136,43 +186,79 @@ class Chats:
         self._house.check_nobody_left()
 
     async def _recover(self) -> None:
-        settings = settings_for(self._bounds, min(TOGETHER_MAX, self._bounds.chats_max))
-        for number in range(self._load.users):
-            await self._recover_user(f"user{number}", settings)
+        settings = self._calm_settings()
+        users, models = self._load.users, self._load.models
+        for number in range(max(users, models)):
+            model = MODELS[number % models]
+            await self._recover_user(f"user{number % users}", model, settings)
         await self._all_permits_are_back(settings)
+        await self._all_tools_are_free(settings)
         await self._catalog_is_known(settings)
         await asyncio.sleep(LEAVING_S)
         self._house.check_nobody_left()
 
-    async def _recover_user(self, user: str, settings: Settings) -> None:
-        """A held user waits as told, and is then served; after that at once."""
+    def _calm_settings(self) -> Settings:
+        """Room for some chats at once, with all the rounds and the time that they want."""
+        bounds = self._bounds
+        settings = settings_for(bounds, min(TOGETHER_MAX, bounds.chats_max))
+        tools = replace(
+            settings.tools,
+            rounds_max=ANSWERS_MAX,
+            # No more claims at once than the mailbox of their gate has room for.
+            parallel_max=min(settings.tools.parallel_max, bounds.waiting_max + bounds.chats_max),
+            timeout_s=TOOL_PATIENCE_S,
+            batch_timeout_s=TOOL_PATIENCE_S,
+            idle_timeout_s=None,
+        )
+        return replace(settings, request_deadline_s=None, tools=tools)
+
+    async def _recover_user(self, user: str, model: str, settings: Settings) -> None:
+        """Who is held waits as told, and is then served; after that at once."""
         for _ in range(TRIES_MAX):
-            visit, retry_after_s = await self._calm_visit(user, settings)
-            if visit.answers != [Answer.HELD]:
+            visit, retry_after_s = await self._calm_visit(
+                user, (_CALLS_ALL, _CALM), model, settings
+            )
+            if visit.answers != [Answer.HELD] and not visit.tool_wait_s:
                 break
-            await asyncio.sleep(retry_after_s + AT_ONCE_S)
+            await asyncio.sleep(max(retry_after_s, visit.tool_wait_s) + AT_ONCE_S)
         self._check_served(visit)
         # The door sees the answer's end a moment before the gate hears of the chat's.
         await asyncio.sleep(AT_ONCE_S)
-        visit, _ = await self._calm_visit(user, settings)
+        visit, _ = await self._calm_visit(user, (_CALM,), model, settings)
         self._check_served(visit)
 
-    async def _calm_visit(self, user: str, settings: Settings) -> tuple[Visit, float]:
-        part = Part(answer=Script(shape=Shape.THINKING, words=9))
-        visit, door = self._house.visit(user, part, settings, Manners(stop_s=PATIENCE_S))
+    async def _calm_visit(
+        self, user: str, answers: tuple[Script, ...], model: str, settings: Settings
+    ) -> tuple[Visit, float]:
+        errand = Errand(part=Part(answers=answers), model=model)
+        visit, door = self._house.visit(user, errand, settings, Manners(stop_s=PATIENCE_S))
         await self._loop.create_task(door.run())
         return visit, door.retry_after_s
 
     async def _all_permits_are_back(self, settings: Settings) -> None:
         """As many as the limit says run at once, all of them let in without a wait."""
-        part = Part(answer=Script(shape=Shape.PLAIN, words=9), pace_s=0.2)
+        errand = Errand(part=Part(answers=(_CALM,), pace_s=0.2))
         doors = [
-            self._house.visit(f"new{number}", part, settings, Manners(stop_s=PATIENCE_S))
+            self._house.visit(f"new{number}", errand, settings, Manners(stop_s=PATIENCE_S))
             for number in range(settings.requests_max)
         ]
         await asyncio.gather(*(self._loop.create_task(door.run()) for _, door in doors))
         for visit, _ in doors:
             self._check_served(visit)
+
+    async def _all_tools_are_free(self, settings: Settings) -> None:
+        """As many calls as the limits say run at once, all of them let in without a wait."""
+        tools = settings.tools
+        errand = Errand(part=Part(answers=(_CALLS_MANY, _CALM), tool_s=TOOL_S))
+        visit, door = self._house.visit("new", errand, settings, Manners(stop_s=PATIENCE_S))
+        await self._loop.create_task(door.run())
+        self._check_served(visit)
+        began_s = sorted(run.began_s for run in self.trace.runs if run.visit == visit.id)
+        together = min(tools.parallel_max, tools.parallel_global_max, len(began_s))
+        if together and began_s[together - 1] - began_s[0] > AT_ONCE_S:
+            wait_s = began_s[together - 1] - began_s[0]
+            what = f"call {together} of {visit.id} waited {wait_s:.3f} s for a free permit"
+            self.trace.breach("recovery", what)
 
     def _check_served(self, visit: Visit) -> None:
         if visit.answers != [Answer.ADMITTED]:
@@ -184,6 +270,14 @@ class Chats:
         elif visit.ends != [End.COMPLETED]:
             ends = [end.value for end in visit.ends]
             self.trace.breach("recovery", f"{visit.id} of {visit.user} ended {ends}")
+        else:
+            self._check_outputs(visit)
+
+    def _check_outputs(self, visit: Visit) -> None:
+        """Nothing breaks any more: every call that was gone on from has its result."""
+        for call_id, output in visit.outputs.items():
+            if not output.startswith(RESULT):
+                self.trace.breach("recovery", f"{call_id} of {visit.user} gave {output[:80]!r}")
 
     async def _catalog_is_known(self, settings: Settings) -> None:
         try:
@@ -198,7 +292,9 @@ def history_hex(trace: Trace) -> str:
     """Return what identifies a run as its users saw it: equal runs, equal digests."""
     digest = hashlib.blake2b(digest_size=8)
     for visit in trace.visits:
+        outputs = tuple(visit.outputs.items())
         seen = (visit.id, visit.answers, visit.ends, visit.pieces, visit.gone_s, visit.stopped_s)
+        digest.update(repr(outputs).encode())
         digest.update(repr(seen).encode())
     digest.update(repr(sorted(trace.messages.items())).encode())
     return digest.hexdigest()

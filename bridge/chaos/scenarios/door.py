@@ -8,21 +8,31 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from typing import Final
 
 from actors.catalog import CatalogKnown
 from actors.kernel.errors import ActorStopped, AskTimedOut, KernelError, MailboxFull
 from actors.kernel.ref import ActorRef
 from actors.kernel.signals import Terminated
+from actors.ports import Remedies, ToolBox
 from actors.testing.simloop import SimLoop
-from actors.values import ChatRequest, Role, TextPart, Turn
+from actors.values import ChatRequest, Role, TextPart, Tool, Turn, WireFormat
 from bridge.app import App
-from bridge.chaos.faults.actor import InjectedCrash
-from bridge.chaos.faults.sink import DoorSink
+from bridge.chaos.faults.answers import TOOLS
+from bridge.chaos.faults.injected import InjectedCrash
+from bridge.chaos.faults.sink import DoorSink, Moment, Piece
 from bridge.chaos.trace import Answer, Trace, Visit
 from bridge.config.settings import Settings
 from supervisor.gate import Admitted, Refusal, Refused
 
-CATALOG_WAIT_S = 45.0
+CATALOG_WAIT_S: Final = 45.0
+
+# How soon after what it sees a finger is on the button.
+REACTIONS_S: Final = (0.0, 0.01, 0.3)
+
+OFFERED: Final = tuple(
+    Tool(name=name, description="", parameters_json='{"type":"object"}') for name in TOOLS
+)
 
 _REFUSALS = {
     Refusal.FULL: Answer.FULL,
@@ -35,12 +45,33 @@ _REFUSALS = {
 class Manners:
     """How a user behaves.
 
-    `stop_s` is when stop is pressed, at the latest; `pauses_s` are drawn from between two pieces.
+    Attributes:
+        stop_s: when stop is pressed, at the latest.
+        stop_on: what makes the user press it.
+        pauses_s: drawn from between two pieces.
     """
 
     stop_s: float
+    stop_on: Moment | None = None
     pauses_s: tuple[float, ...] = (0.0,)
     asks_catalog: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """What the chat is to be like.
+
+    Attributes:
+        model: who is asked.
+        wire: in which format.
+        box: the tools that are run here; None: whoever asked runs them.
+        remedies: what may be changed in a refused call.
+    """
+
+    model: str
+    wire: WireFormat
+    box: ToolBox | None
+    remedies: Remedies
 
 
 class Door:
@@ -49,13 +80,20 @@ class Door:
     Args:
         app: the tree at this moment.
         visit: where everything is written down.
+        order: what is asked for.
         settings: the valves at this moment.
         manners: how the user behaves.
         trace: counts what was met.
     """
 
     def __init__(
-        self, app: App, visit: Visit, settings: Settings, manners: Manners, trace: Trace
+        self,
+        app: App,
+        visit: Visit,
+        order: Order,
+        settings: Settings,
+        manners: Manners,
+        trace: Trace,
     ) -> None:
         loop = asyncio.get_running_loop()
         assert isinstance(loop, SimLoop), "a visit is simulated"
@@ -63,21 +101,24 @@ class Door:
         self._loop = loop
         self._app = app
         self._visit = visit
+        self._order = order
         self._settings = settings
         self._manners = manners
         self._fired = trace.fired
+        self._task: asyncio.Task[object] | None = None
         self._sink = DoorSink(
             visit,
             trace.fired,
             bytes_max=settings.handover_bytes_max,
             pieces_max=settings.handover_lines_max,
+            met=self._met,
+            now_s=loop.time,
         )
 
     async def run(self) -> None:
         """Visit, until the answer has ended or the user leaves."""
-        task = asyncio.current_task()
-        assert task is not None, "a visit is a task of its own"
-        leaving = self._loop.call_later(self._manners.stop_s, self._leave, task)
+        self._task = asyncio.current_task()
+        leaving = self._loop.call_later(self._manners.stop_s, self._leave, "in time")
         try:
             await self._visited()
         except asyncio.CancelledError:
@@ -89,18 +130,35 @@ class Door:
             leaving.cancel()
             self._visit.is_over = True
 
-    def _leave(self, task: asyncio.Task[object]) -> None:
+    def _met(self, moment: Moment) -> None:
+        """See something of the answer, and perhaps press stop for it."""
+        if moment is self._manners.stop_on:
+            reaction_s = REACTIONS_S[self._loop.choose(len(REACTIONS_S), "reaction")]
+            self._loop.call_later(reaction_s, self._leave, moment.value)
+
+    def _leave(self, why: str) -> None:
         """Press stop: Open WebUI cancels the task that takes the answer."""
-        visit = self._visit
+        visit, task = self._visit, self._task
+        assert task is not None, "who leaves has come"
+        if visit.is_over or visit.stopped_s is not None:
+            return
         visit.stopped_s = self._loop.time()
-        if not visit.is_admitted:
-            stage = "before admission"
-        elif visit.first_shown_s is None:
-            stage = "before output"
-        else:
-            stage = "in the middle" if self._sink.ending is None else "as it ends"
-        self._fired[f"stop {stage}"] += 1
+        self._fired[f"stop {self._stage()}"] += 1
+        self._fired[f"stop when {why}"] += 1
         task.cancel()
+
+    def _stage(self) -> str:
+        """Say how far the visit has come."""
+        visit = self._visit
+        if not visit.is_admitted:
+            return "before admission"
+        if self._sink.ending is not None:
+            return "as it ends"
+        if len(visit.calls_begun) > len(visit.calls_over):
+            return "while a tool runs"
+        if visit.round > 1:
+            return "in a later round"
+        return "before output" if visit.first_shown_s is None else "in the middle"
 
     async def _visited(self) -> None:
         if self._manners.asks_catalog:
@@ -142,14 +200,23 @@ class Door:
         return None
 
     async def _ask(self) -> Admitted | Refused | Exception:
-        visit = self._visit
+        visit, order = self._visit, self._order
         request = ChatRequest(
             request_id=visit.id,
-            model=visit.id,
-            items=(Turn(role=Role.USER, parts=(TextPart(text="hello"),)),),
+            model=order.model,
+            items=(Turn(role=Role.USER, parts=(TextPart(text=visit.id),)),),
+            tools=OFFERED,
+            wire=order.wire,
         )
         try:
-            return await self._app.admitted(request, self._settings, self._sink, user=visit.user)
+            return await self._app.admitted(
+                request,
+                self._settings,
+                self._sink,
+                user=visit.user,
+                box=order.box,
+                remedies=order.remedies,
+            )
         except (KernelError, InjectedCrash) as error:
             return error
 
@@ -158,7 +225,7 @@ class Door:
         self._visit.gone_s = self._loop.time()
         self._sink.abandon()
 
-    def _see(self, pieces: list[tuple[bool, str]]) -> None:
+    def _see(self, pieces: list[Piece]) -> None:
         if self._visit.first_shown_s is None:
             self._visit.first_shown_s = self._loop.time()
         self._visit.pieces += pieces

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Final
 
 from actors.kernel.entropy import SeededEntropy
@@ -11,16 +12,21 @@ from actors.kernel.system import StopReport
 from actors.ports import Endpoint, Secret
 from actors.testing.simloop import SimLoop
 from actors.values import WireFormat
-from bridge.app import App, Parts, Ports, user_policy
+from bridge.app import MODEL_FAILURES_FACTOR, App, Parts, Ports, model_policy, user_policy
 from bridge.chaos.faults.actor import ActorFaults
+from bridge.chaos.faults.answers import Part
 from bridge.chaos.faults.catalog import ScriptedCatalog
 from bridge.chaos.faults.codec import BuggyCodec
 from bridge.chaos.faults.mailbox import MailboxFaults
-from bridge.chaos.faults.provider import PLAYABLE, Part, ScriptedProvider
+from bridge.chaos.faults.provider import Guest, ScriptedProvider, playable
+from bridge.chaos.faults.remedies import ScriptedRemedies
+from bridge.chaos.faults.tools import ScriptedTools
+from bridge.chaos.gate_events import BreakerTerms
 from bridge.chaos.gate_watch import watched
 from bridge.chaos.knobs import Bounds, Knobs, draw_knobs
-from bridge.chaos.scenarios.door import Door, Manners
-from bridge.chaos.trace import BreakerTerms, Closing, Trace, Visit
+from bridge.chaos.scenarios.door import Door, Manners, Order
+from bridge.chaos.scenarios.tool_bounds import bounded
+from bridge.chaos.trace import Closing, Expected, Trace, Visit
 from bridge.chaos.watching import (
     Ledger,
     chats_alive,
@@ -28,8 +34,8 @@ from bridge.chaos.watching import (
     live_names,
     open_books,
 )
+from bridge.chaos.wires import CODECS, WIRES
 from bridge.config.settings import Settings
-from bridge.openrouter.codec_responses import ResponsesCodec
 
 GRACE_S: Final = 20.0
 
@@ -37,6 +43,23 @@ GRACE_S: Final = 20.0
 LEAVING_S: Final = 5.0
 
 FIXED_ACTORS: Final = ("root", "root/catalog", "root/chats", "root/gate", "root/tools")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Errand:
+    """What somebody comes for.
+
+    Attributes:
+        model: who is asked.
+        wire: in which format.
+        part: what the provider and the tools have in store.
+        runs_tools: whether tools are run here, or by whoever asked.
+    """
+
+    part: Part
+    model: str = "sim/a"
+    wire: WireFormat = WIRES[0]
+    runs_tools: bool = True
 
 
 class House:
@@ -48,7 +71,7 @@ class House:
     """
 
     def __init__(self, loop: SimLoop, parts: Parts) -> None:
-        self.knobs: Knobs = draw_knobs(loop, PLAYABLE)
+        self.knobs: Knobs = draw_knobs(loop, playable(WIRES), WIRES)
         bounds, rates = self.knobs.bounds, self.knobs.rates
         self.trace = Trace(_terms(settings_for(bounds, bounds.running_max)))
         fired = self.trace.fired
@@ -61,48 +84,74 @@ class House:
             fired=fired,
             has_chat=self._has_chat,
         )
-        self._codec = BuggyCodec(ResponsesCodec(), loop, rates.codec, fired)
+        self._tools = ScriptedTools(
+            loop,
+            rates.tool,
+            rates.tool_faults,
+            timeout_s=bounds.tools.timeout_s,
+            fired=fired,
+            has_permit=self._has_permit,
+        )
+        self._remedies = ScriptedRemedies(loop, rates.remedy, WIRES, fired)
+        self._codecs = {
+            wire: BuggyCodec(codec(), loop, rates.codec, fired) for wire, codec in CODECS.items()
+        }
         self._catalog = ScriptedCatalog(loop, rates.catalog, fired)
         self._actor_faults = ActorFaults(loop, rates, fired)
         self._mailbox_faults: list[MailboxFaults] = []
         self._is_healed = False
         self._visits: dict[str, Visit] = {}
+        self._settings: dict[str, Settings] = {}
         self._app: App | None = None
         self._trees: list[tuple[App, Ledger]] = []
         self._closing: list[asyncio.Task[StopReport]] = []
         self.trace.calls = self._provider.calls
+        self.trace.runs = self._tools.runs
+        self.trace.remedies = self._remedies.given
 
     # --- visitors --------------------------------------------------------------------------------
 
     def visit(
-        self, user: str, part: Part, settings: Settings, manners: Manners
+        self, user: str, errand: Errand, settings: Settings, manners: Manners
     ) -> tuple[Visit, Door]:
         """Return a new visit, and the door to run for it."""
-        name = f"v{len(self._visits)}"
-        content, reasoning = part.answer.told(name)
+        part = errand.part
         visit = Visit(
-            id=name,
+            id=f"v{len(self._visits)}",
             user=user,
-            content=content,
-            reasoning=reasoning,
+            expected=_expected(f"v{len(self._visits)}", errand, settings),
             credit=max(1, min(settings.reads_in_flight_max, settings.request_mailbox_max)),
+            parallel_max=settings.tools.parallel_max,
             asked_s=self._loop.time(),
         )
-        self._visits[name] = visit
+        self._visits[visit.id] = visit
+        self._settings[visit.id] = settings
         self.trace.visits.append(visit)
-        self._provider.parts[name] = part
-        return visit, Door(self.enter(), visit, settings, manners, self.trace)
+        self._provider.guests[visit.id] = Guest(visit=visit, part=part, gave=self._tools.gave)
+        order = Order(
+            model=errand.model,
+            wire=errand.wire,
+            box=self._tools.box(visit, part) if errand.runs_tools else None,
+            remedies=self._remedies,
+        )
+        return visit, Door(self.enter(), visit, order, settings, manners, self.trace)
 
     def heal(self) -> None:
         """Stop every fault, for trees to come as well."""
         self._is_healed = True
-        for fault in (self._provider, self._codec, self._catalog, self._actor_faults):
+        for fault in (self._provider, self._tools, self._remedies, self._catalog):
             fault.is_on = False
+        for codec in self._codecs.values():
+            codec.is_on = False
+        self._actor_faults.is_on = False
         for faults in self._mailbox_faults:
             faults.is_on = False
 
     def _has_chat(self, visit: str) -> bool:
         return any(visit in chats_alive(app.system) for app, _ in self._trees)
+
+    def _has_permit(self, visit: str, call_id: str) -> bool:
+        return any(ledger.gates.has_permit(visit, call_id) for _, ledger in self._trees)
 
     # --- trees -----------------------------------------------------------------------------------
 
@@ -158,7 +207,7 @@ class House:
         self._mailbox_faults.append(mailbox)
         ports = Ports(
             provider=self._provider,
-            codecs={WireFormat.RESPONSES: self._codec},
+            codecs=self._codecs,
             catalog_source=self._catalog,
             close=lambda: None,
         )
@@ -169,7 +218,8 @@ class House:
             interceptors=interceptors_of(ledger, (self._actor_faults, mailbox), self.trace),
             parts=replace(
                 self._parts,
-                gate=watched(self._parts.gate, ledger, self._actor_faults.starting_gate),
+                request=bounded(self._parts.request, self._settings.__getitem__),
+                gate=watched(self._parts.gate, ledger.gates.book, self._actor_faults.starting_gate),
                 chats_max=bounds.chats_max,
                 waiting_max=bounds.waiting_max,
             ),
@@ -208,14 +258,32 @@ def settings_for(bounds: Bounds, running_max: int) -> Settings:
         slow_reader_after_s=None,
         log_level="INFO",
         shutdown_grace_s=GRACE_S,
+        request_deadline_s=bounds.deadline_s,
+        tools=bounds.tools,
     )
 
 
-def _terms(settings: Settings) -> BreakerTerms:
-    policy = user_policy(settings.breaker_failures_max, settings.breaker_window_s)
-    return BreakerTerms(
-        failures_max=settings.breaker_failures_max,
-        window_s=settings.breaker_window_s,
-        hold_s=policy.hold_s,
-        floor_max_s=policy.backoff.floor_max_s,
+def _expected(visit: str, errand: Errand, settings: Settings) -> Expected:
+    part = errand.part
+    rounds = part.rounds(rounds_max=settings.tools.rounds_max, runs_tools=errand.runs_tools)
+    content, reasoning = part.told(visit, rounds)
+    return Expected(content=content, reasoning=reasoning, rounds=rounds)
+
+
+def _terms(settings: Settings) -> Mapping[str, BreakerTerms]:
+    """Say what the breakers of a run have to do, by the kind of their keys."""
+    failures_max, window_s = settings.breaker_failures_max, settings.breaker_window_s
+    of_user, of_model = user_policy(failures_max, window_s), model_policy(failures_max, window_s)
+    one = BreakerTerms(
+        failures_max=failures_max,
+        window_s=window_s,
+        hold_s=window_s,
+        floor_max_s=of_user.backoff.floor_max_s,
     )
+    all_of_model = BreakerTerms(
+        failures_max=MODEL_FAILURES_FACTOR * failures_max,
+        window_s=window_s,
+        hold_s=of_model.hold_s,
+        floor_max_s=of_model.backoff.floor_max_s,
+    )
+    return {"user": one, "tool": one, "model": all_of_model}

@@ -1,0 +1,15 @@
+"""The formats that simulated chats are told in; the real codec of each, one line here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from actors.ports import Codec
+from actors.values import WireFormat
+from bridge.openrouter.codec_responses import ResponsesCodec
+
+CODECS: Final[Mapping[WireFormat, Callable[[], Codec]]] = {
+    WireFormat.RESPONSES: ResponsesCodec,
+}
+WIRES: Final = tuple(CODECS)
