@@ -6,17 +6,14 @@ them, and they to others, passes an interceptor and is written down here.
 
 from __future__ import annotations
 
-from typing import Any
-
 from actors.kernel.cell import Cell
 from actors.kernel.child_spec import StartChild
 from actors.kernel.envelope import Envelope
 from actors.kernel.interceptor import Interceptor, SendVerdict
 from actors.kernel.permit import Claim, Granted, Refused
-from actors.kernel.ref import ActorRef
 from actors.kernel.signals import Signal
-from actors.values import ToolCall
-from bridge.chaos.faults.roles import Role, role_of, visit_of
+from actors.kernel.system import LifeEnded
+from bridge.chaos.faults.roles import Role, call_of, role_of, visit_of
 from bridge.chaos.gate_events import Answered, Asked
 from bridge.chaos.gate_watch import AdmissionBook, ClaimBook, GateBook
 from bridge.chaos.trace import Trace
@@ -47,7 +44,7 @@ class GateLedger(Interceptor):
     def has_permit(self, visit: str, call_id: str) -> bool:
         """Say whether an actor that runs this call of this visit has a permit."""
         return any(
-            visit_of(holder.cell) == visit and call_of(holder).call_id == call_id
+            visit_of(holder.cell) == visit and _runs(holder.cell, call_id)
             for holder in self.permits.holders
         )
 
@@ -95,6 +92,11 @@ class GateLedger(Interceptor):
             # Who has ended waits no longer, told or not.
             holder.on_closed(lambda: self._answered(holder))
 
+    def life_ended(self, ended: LifeEnded) -> None:
+        """Hear that a life has ended: if there is another one, it asks for itself."""
+        if ended.name in self.tool_actors:
+            self.permits.events.append(Answered(at_s=ended.at_s, visit=ended.name))
+
     def _answered(self, holder: Cell) -> None:
         now_s = holder.system.clock.now_s()
         self.permits.events.append(Answered(at_s=now_s, visit=holder.name))
@@ -110,7 +112,6 @@ class GateLedger(Interceptor):
         return 0.0
 
 
-def call_of(holder: ActorRef[Any]) -> ToolCall:
-    """Return the call that an actor was made to run."""
-    call: ToolCall = holder.cell.spec.start.args[0]  # type: ignore[attr-defined]  # a partial
-    return call
+def _runs(holder: Cell, call_id: str) -> bool:
+    call = call_of(holder.spec)
+    return call is not None and call.call_id == call_id

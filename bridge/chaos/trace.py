@@ -71,6 +71,8 @@ class Visit:
         round: the round that the provider was asked for last.
         rounds_told: those of which a whole answer was on its way.
         calls_begun, calls_over: ids of calls that were said to have begun, and to be over.
+        calls_started: those for which an actor was asked for.
+        is_deaf: the chat is ending, and nobody is told any more which calls are over.
         outputs: what came back to the provider for each call.
         rounds_completed: what the sink was told at a complete end.
         tool_wait_s: how long a held tool asked to be left alone, at the most.
@@ -95,6 +97,8 @@ class Visit:
     rounds_told: set[int] = field(default_factory=set)
     calls_begun: set[str] = field(default_factory=set)
     calls_over: set[str] = field(default_factory=set)
+    calls_started: set[str] = field(default_factory=set)
+    is_deaf: bool = False
     outputs: dict[str, str] = field(default_factory=dict)
     rounds_completed: int | None = None
     tool_wait_s: float = 0.0

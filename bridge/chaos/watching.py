@@ -27,7 +27,7 @@ from actors.tool_round import TOOL
 from actors.values import ToolEnded, ToolStarted
 from bridge.app import ATTEMPT, PLUMBING
 from bridge.chaos.faults.injected import InjectedCrash
-from bridge.chaos.faults.roles import Role, role_of, visit_of
+from bridge.chaos.faults.roles import Role, call_of, role_of, visit_of
 from bridge.chaos.gate_ledger import GateLedger
 from bridge.chaos.trace import Ask, Lived, Trace, Visit
 from supervisor.errors import SupervisionError
@@ -92,6 +92,8 @@ class Ledger(Interceptor):
                 self._note_read(cell, attempt)
             case GrantCredit(attempt=attempt, reads=reads):
                 self._note_grant(envelope.sender, attempt, reads)
+            case StartChild(spec=spec) if (call := call_of(spec)) is not None:
+                self._note_started(cell, call.call_id)
             case ToolStarted(call=call):
                 self._note_begun(cell, call.call_id)
             case ToolEnded(call=call):
@@ -185,11 +187,17 @@ class Ledger(Interceptor):
 
     def _note_begun(self, request: Cell, call_id: str) -> None:
         visit = self._visits[visit_of(request)]
+        if not visit.calls_begun:
+            request.on_closed(lambda: setattr(visit, "is_deaf", True))
         if call_id in visit.calls_begun:
             self._trace.breach("one output", f"{call_id} was begun twice")
         visit.calls_begun.add(call_id)
-        under_way = len(visit.calls_begun) - len(visit.calls_over)
-        if under_way > visit.parallel_max:
+
+    def _note_started(self, chat: Cell, call_id: str) -> None:
+        visit = self._visits[visit_of(chat)]
+        visit.calls_started.add(call_id)
+        under_way = len(visit.calls_started - visit.calls_over)
+        if under_way > visit.parallel_max and not visit.is_deaf:
             what = f"{under_way} calls of {visit.id} are under way, of {visit.parallel_max}"
             self._trace.breach("bounded", what)
 
@@ -290,6 +298,7 @@ def open_books(ledger: Ledger, system: ActorSystem) -> None:
     """Let a new tree report to its ledger."""
     system.dead_letters.subscribe(ledger.lost)
     system.on_life_ended(ledger.life_ended)
+    system.on_life_ended(ledger.gates.life_ended)
 
 
 def live_names(system: ActorSystem) -> tuple[str, ...]:

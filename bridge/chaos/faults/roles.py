@@ -1,16 +1,19 @@
-"""Which actor is which, as faults and reports call it."""
+"""Which actor is which, as faults and reports call it, and for whom it works."""
 
 from __future__ import annotations
 
 from enum import Enum
-from typing import Final
+from functools import partial
+from typing import Any, Final
 
 from actors.catalog import CatalogActor
 from actors.kernel.cell import Cell
+from actors.kernel.child_spec import ChildSpec
 from actors.request import RequestActor
 from actors.sse import SseActor
 from actors.tool import ToolActor
 from actors.tool_round import ToolRoundActor
+from actors.values import ToolCall
 from supervisor.dynamic import DynamicSupervisor
 from supervisor.gate import GateActor
 from supervisor.static import Supervisor
@@ -57,3 +60,13 @@ def visit_of(cell: Cell) -> str:
     """Return the request that an actor of a chat works for; "" when it is none, or an orphan."""
     labels = cell.spec.labels or (cell.parent.spec.labels if cell.parent is not None else ())
     return labels[0] if labels else ""
+
+
+def call_of(spec: ChildSpec[Any]) -> ToolCall | None:
+    """Return the call that a child is made to run; None for any other child."""
+    start = spec.start
+    kind = start.func if isinstance(start, partial) else start
+    if not (isinstance(start, partial) and isinstance(kind, type) and issubclass(kind, ToolActor)):
+        return None
+    call: ToolCall = start.args[0]
+    return call

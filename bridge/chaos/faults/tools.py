@@ -216,6 +216,8 @@ def _problem(visit: Visit, part: Part, call: ToolCall) -> str:
         return "it is not what the model wrote, or that is half-written"
     if part.answer(number).is_cut_off or number not in visit.rounds_told:
         return "the answer that ends with it was cut off"
+    if visit.is_deaf:
+        return ""
     ids = tuple(calls)
     early = [ids[place] for place in scripted.needs if ids[place] not in visit.calls_over]
     return f"{early[0]} has to be over before" if early else ""
