@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from actors.kernel.child_spec import ChildSpec
@@ -41,7 +41,7 @@ from actors.tool_plan import are_arguments_json
 from actors.tool_round import RoundOver, ToolRoundActor, ToolSetup
 from actors.values import ChatRequest, ToolCall, ToolResult
 from bridge.app import Parts
-from supervisor.gate import Admit, Claim, GateActor, GateMessage
+from supervisor.gate import Admit, GateActor, GateMessage
 from supervisor.static import Supervisor, SupervisorMessage
 from supervisor.strategy import AutoShutdown
 
@@ -267,8 +267,12 @@ class HalfWritten(ToolRoundActor):
     def __init__(
         self, calls: tuple[ToolCall, ...], setup: ToolSetup, listener: ActorRef[Any]
     ) -> None:
-        mended = tuple(c if are_arguments_json(c) else replace(c, arguments="") for c in calls)
-        super().__init__(mended, setup, listener)
+        super().__init__(tuple(map(self.mended, calls)), setup, listener)
+
+    def mended(self, call: ToolCall) -> ToolCall:
+        if are_arguments_json(call):
+            return call
+        return ToolCall(call_id=call.call_id, name=call.name, arguments="")
 
 
 class ToolPermitLeak(GateActor):
@@ -296,6 +300,21 @@ class Forgetful:
         return self.real.find(request, error, () if len(used) < 2 else used)
 
 
+@dataclass
+class SetupWithout:
+    """A setup whose remedies forget."""
+
+    real: ChatSetup
+
+    @property
+    def remedies(self) -> Forgetful:
+        assert self.real.remedies is not None, "every chat of the simulation has remedies"
+        return Forgetful(self.real.remedies)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.real, name)
+
+
 class RemedyTwice(RequestActor):
     """Tries a remedy again that has not helped."""
 
@@ -307,17 +326,20 @@ class RemedyTwice(RequestActor):
         sink: EventSink,
         tools: ToolSetup | None = None,
     ) -> None:
-        assert setup.remedies is not None, "every chat of the simulation has remedies"
-        setup = replace(setup, remedies=Forgetful(setup.remedies))
-        super().__init__(request, endpoint, setup, sink, tools)
+        super().__init__(request, endpoint, SetupWithout(setup), sink, tools)  # type: ignore[arg-type]
 
 
 class NoTurns(GateActor):
     """Lets all wait in one line, so that whoever sends many holds up everybody."""
 
     def receive(self, message: GateMessage) -> None:
-        if isinstance(message, Admit | Claim):
-            message = replace(message, fair_key="")
+        if isinstance(message, Admit):
+            message = Admit(
+                spec=message.spec,
+                keys=message.keys,
+                running_max=message.running_max,
+                waiting_max=message.waiting_max,
+            )
         super().receive(message)
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Mapping
-from dataclasses import replace
 from typing import Final
 
 from actors.ports import ProviderError, Remedied, RequestRejected
@@ -63,11 +62,11 @@ class ScriptedRemedies:
             self._fired["remedy bug"] += 1
             raise InjectedCrash
         if MILDER not in used:
-            changed = replace(request, parameters=(*request.parameters, _CHANGE))
+            changed = _changed(request, (*request.parameters, _CHANGE), request.wire)
             return self._given(MILDER, changed, Notice.EFFORT_CHANGED)
         other = self._others.get(request.wire)
         if other is not None and OTHER_ENDPOINT not in used:
-            changed = replace(request, wire=other)
+            changed = _changed(request, request.parameters, other)
             return self._given(OTHER_ENDPOINT, changed, Notice.ENDPOINT_CHANGED)
         return None
 
@@ -75,3 +74,17 @@ class ScriptedRemedies:
         self._fired[f"remedy {name}"] += 1
         self.given.append((changed.request_id, name))
         return Remedied(name=name, request=changed, notice=Noticed(notice=notice))
+
+
+def _changed(
+    request: ChatRequest, parameters: tuple[Parameter, ...], wire: WireFormat
+) -> ChatRequest:
+    """Return the same request with other parameters, for an endpoint that may be another one."""
+    return ChatRequest(
+        request_id=request.request_id,
+        model=request.model,
+        items=request.items,
+        parameters=parameters,
+        tools=request.tools,
+        wire=wire,
+    )
