@@ -107,15 +107,15 @@ def _ids(calls: tuple[ScriptedCall, ...], call: ScriptedCall) -> set[str]:
     return {calls[place].call_id for place in call.needs}
 
 
-def rounds(*answers: Answer, rounds_max: int = 9, runs_tools: bool = True) -> int:
-    return Part(answers=answers).rounds(rounds_max=rounds_max, runs_tools=runs_tools)
+def rounds(*answers: Answer, requests_max: int = 9, runs_tools: bool = True) -> int:
+    return Part(answers=answers).rounds(requests_max=requests_max, runs_tools=runs_tools)
 
 
 def test_a_chat_ends_with_the_first_answer_that_is_not_gone_on_from() -> None:
     one = calling(Wants.ONE)
     assert rounds(LAST) == 1
     assert rounds(one, one, LAST) == 3
-    assert rounds(one, one, LAST, rounds_max=2) == 2
+    assert rounds(one, one, LAST, requests_max=2) == 2
     assert rounds(one) == 9
     assert rounds(one, calling(Wants.CUT_OFF), LAST) == 2
     assert rounds(one, LAST, runs_tools=False) == 1

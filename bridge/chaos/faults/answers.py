@@ -146,13 +146,13 @@ class Part:
         """Return the answer of a round, from 1."""
         return self.answers[min(number, len(self.answers)) - 1]
 
-    def rounds(self, *, rounds_max: int, runs_tools: bool) -> int:
-        """Return how many rounds the chat has if nothing breaks."""
-        for number in range(1, rounds_max):
+    def rounds(self, *, requests_max: int, runs_tools: bool) -> int:
+        """Return how many rounds the chat has if nothing breaks, each of which is a request."""
+        for number in range(1, requests_max):
             answer = self.answer(number)
             if not runs_tools or answer.wants in (Wants.NOTHING, Wants.CUT_OFF):
                 return number
-        return rounds_max
+        return requests_max
 
     def told(self, visit: str, rounds: int) -> tuple[str, str]:
         """Return the whole content and the whole reasoning of so many rounds."""

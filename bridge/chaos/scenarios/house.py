@@ -265,7 +265,7 @@ def settings_for(bounds: Bounds, running_max: int) -> Settings:
 
 def _expected(visit: str, errand: Errand, settings: Settings) -> Expected:
     part = errand.part
-    rounds = part.rounds(rounds_max=settings.tools.rounds_max, runs_tools=errand.runs_tools)
+    rounds = part.rounds(requests_max=settings.tools.rounds_max, runs_tools=errand.runs_tools)
     content, reasoning = part.told(visit, rounds)
     return Expected(content=content, reasoning=reasoning, rounds=rounds)
 
