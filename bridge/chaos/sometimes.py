@@ -95,7 +95,7 @@ def required() -> frozenset[str]:
         | MailboxFaults.names()
         | ScriptedProvider.names(WIRES)
         | ScriptedTools.names()
-        | ScriptedRemedies.names()
+        | ScriptedRemedies.names(WIRES)
         | ScriptedCatalog.names()
         | BuggyCodec.names()
     )

@@ -48,9 +48,10 @@ class ScriptedRemedies:
         self._fired = fired
 
     @staticmethod
-    def names() -> frozenset[str]:
-        """Return every fault that a campaign must have met."""
-        return frozenset({"remedy bug", f"remedy {MILDER}"})
+    def names(wires: Collection[WireFormat]) -> frozenset[str]:
+        """Return every fault and remedy that a campaign over these wires must have met."""
+        others = {f"remedy {OTHER_ENDPOINT}"} if len(wires) > 1 else set()
+        return frozenset({"remedy bug", f"remedy {MILDER}"} | others)
 
     def find(
         self, request: ChatRequest, error: ProviderError, used: Collection[str]
