@@ -67,8 +67,18 @@ def pipe_class(
     build: str,
     release: Callable[[str], None] | None,
     ports: Callable[[], Ports] = real_ports,
+    *,
+    guards_loop: bool = True,
 ) -> type:
-    """Make the class `Pipe` of one function; all its instances share one residence."""
+    """Make the class `Pipe` of one function; all its instances share one residence.
+
+    Args:
+        function_id: the id under which Open WebUI runs it.
+        build: which build this is.
+        release: forgets the modules of a build that runs nowhere any more.
+        ports: makes the adapters for a new tree.
+        guards_loop: see `Residence`.
+    """
     writer, timing = LogWriter(), TimingLog(SystemWatch())
 
     def furnished() -> Ports:
@@ -92,7 +102,7 @@ def pipe_class(
             close=close,
         )
 
-    residence = Residence(function_id, build, furnished, release)
+    residence = Residence(function_id, build, furnished, release, guards_loop=guards_loop)
 
     class Pipe(_Door):
         """Every model of OpenRouter as a model of Open WebUI."""

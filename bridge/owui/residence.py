@@ -105,6 +105,7 @@ class Residence:
         build: which build this is.
         ports: makes the adapters for a new tree.
         release: forgets the modules of a build that runs nowhere any more.
+        guards_loop: watch the loop from a thread; a simulated one takes no visits from threads.
     """
 
     def __init__(
@@ -113,11 +114,14 @@ class Residence:
         build: str,
         ports: Callable[[], Ports],
         release: Callable[[str], None] | None,
+        *,
+        guards_loop: bool = True,
     ) -> None:
         self._function_id = function_id
         self._build = build
         self._ports = ports
         self._release = release
+        self._guards_loop = guards_loop
         self._app: App | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._guests = 0
@@ -148,7 +152,9 @@ class Residence:
             if app is not None and self._loop is loop:
                 self._close(app)
             self._app = None
-            app = self._app = App(self._ports(), name=self._function_id, guards_loop=True)
+            app = self._app = App(
+                self._ports(), name=self._function_id, guards_loop=self._guards_loop
+            )
             self._loop = loop
             self._move_in()
         self._guests += 1

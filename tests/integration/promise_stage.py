@@ -63,7 +63,7 @@ class Went:
     elapsed_s: float
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(kw_only=True)
 class Scene:
     """A stand-in, a door, and the way in which it is asked."""
 
