@@ -179,5 +179,11 @@ def _problems_in(
         if valve in given and valve not in problems:
             is_secret = model.model_fields[valve].annotation is SecretText
             value = "" if is_secret else shown_value(str(given[valve]))
-            problems[valve] = ValveProblem(valve=valve, value=value, accepted=fault["msg"])
+            accepted = _accepted(fault["msg"])
+            problems[valve] = ValveProblem(valve=valve, value=value, accepted=accepted)
     return tuple(problems.values())
+
+
+def _accepted(message: str) -> str:
+    """Return what pydantic says would be taken: `greater than or equal to 1`, `'on' or 'off'`."""
+    return message.removeprefix("Input should be ").partition(", unable to ")[0]

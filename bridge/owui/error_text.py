@@ -138,7 +138,8 @@ def valves_name(problems: Sequence[ValveProblem]) -> str:
 def explain_valves(problems: Sequence[ValveProblem]) -> Explanation:
     """Put settings that are not obeyed into words."""
     items = (
-        f"- `{problem.valve}`{_joined(harmless(problem.value))}: {harmless(problem.accepted)}"
+        f"- `{problem.valve}`{_joined(harmless(problem.value))} "
+        f"should be {harmless(problem.accepted)}"
         for problem in problems
     )
     return Explanation(
@@ -151,7 +152,8 @@ def explain_valves(problems: Sequence[ValveProblem]) -> Explanation:
 def valves_warning(problems: Sequence[ValveProblem]) -> str:
     """Return one line about settings that are not obeyed, for a toast (SPEC 11, 28)."""
     told = (
-        f"{problem.valve}{_joined(problem.value)} takes {problem.accepted}" for problem in problems
+        f"{problem.valve}{_joined(problem.value)} should be {problem.accepted}"
+        for problem in problems
     )
     return f"Not obeyed, so the default or the admin's value rules: {'; '.join(told)}."
 

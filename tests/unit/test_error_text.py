@@ -163,5 +163,5 @@ def test_settings_that_are_not_obeyed_are_told_in_one_line() -> None:
     )
     assert valves_warning(problems) == (
         "Not obeyed, so the default or the admin's value rules: "
-        "HTTP_REFERER_OVERRIDE (my.site) takes a full address; API_KEY takes text."
+        "HTTP_REFERER_OVERRIDE (my.site) should be a full address; API_KEY should be text."
     )
