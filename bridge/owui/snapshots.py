@@ -13,6 +13,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from pydantic import BaseModel
+
 from bridge.config.errors import ValveProblem
 from bridge.config.secret_text import SECRET_KEY_VARIABLE
 from bridge.config.settings import Settings, settings_from
@@ -23,6 +25,7 @@ from bridge.owui.error_text import template_problems
 from bridge.transforms.policy import RequestPolicy
 
 _log = logging.getLogger("greenroom.pipe")
+_logs = logging.getLogger("greenroom")
 
 # Different choices of users that are remembered; then the memory begins anew.
 CHOICES_MAX: Final = 256
@@ -37,12 +40,14 @@ class Snapshot:
         policy: what of it shapes a request.
         remedies: what may be changed in a call that was refused.
         problems: valves that are not obeyed, or not wholly.
+        log_level: least severe level that is logged.
     """
 
     settings: Settings
     policy: RequestPolicy
     remedies: OpenRouterRemedies
     problems: tuple[ValveProblem, ...]
+    log_level: int
 
 
 class Snapshots:
@@ -72,17 +77,22 @@ class Snapshots:
             if len(self._by_choice) >= CHOICES_MAX:
                 self._by_choice.clear()
             found = self._by_choice[key] = _snapshot(valves, chosen)
+        # Another function of this process, with a level of its own, may have been asked last.
+        if _logs.level != found.log_level:
+            _logs.setLevel(found.log_level)
         return found
 
 
 def _read(user_valves: object) -> UserValves | None:
     if isinstance(user_valves, UserValves):
         return user_valves
+    if isinstance(user_valves, BaseModel):
+        # Another build's class, while an update is under way. What nobody chose is not asked for:
+        # its defaults are no choices of the user's.
+        user_valves = user_valves.model_dump(exclude_unset=True, warnings="none")
     if isinstance(user_valves, Mapping) and user_valves:
         return UserValves(**{str(name): value for name, value in user_valves.items()})
-    # Another build's class, while an update is under way: its values are read anew.
-    stored = getattr(user_valves, "model_dump", None)
-    return UserValves(**stored()) if callable(stored) else None
+    return None
 
 
 def _key(chosen: UserValves) -> object:
@@ -94,14 +104,12 @@ def _snapshot(valves: Valves, chosen: UserValves | None) -> Snapshot:
     problems = (*settings.valve_problems, *template_problems(settings.templates))
     for problem in (*problems, *settings.user_valve_problems):
         _log.warning("valve %s is not obeyed: %s", problem.valve, problem.accepted)
-    logger = logging.getLogger("greenroom")
-    if logging.getLevelName(logger.level) != settings.log_level:
-        logger.setLevel(settings.log_level)
     return Snapshot(
         settings=settings,
         policy=policy_of(settings),
         remedies=OpenRouterRemedies(falls_back_to_chat=settings.routing.falls_back_to_chat),
         problems=problems,
+        log_level=logging.getLevelNamesMapping()[settings.log_level],
     )
 
 
