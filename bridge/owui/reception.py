@@ -23,6 +23,7 @@ from bridge.owui.error_text import (
     failure_markdown,
     model_restricted_markdown,
     tool_rounds_markdown,
+    valves_warning,
 )
 from bridge.owui.error_values import ErrorContext
 from bridge.owui.event_sink import OwuiSink, SlowReaderLog
@@ -43,7 +44,7 @@ from bridge.transforms.catalog_filters import BY_ID, BY_PRICE, BY_TOOLS, calls_t
 from bridge.transforms.model_ids import FoundModel
 from bridge.transforms.policy import Caller, caller_of
 from bridge.transforms.reasoning_status import ThinkingMode
-from bridge.transforms.request_body import ReadBody, RequestInvalid, read_body
+from bridge.transforms.request_body import RequestInvalid, read_body
 from bridge.transforms.request_policies import with_tools
 from bridge.transforms.side_event import SideEvent, toast
 from bridge.transforms.tasks import task_request
@@ -224,7 +225,7 @@ class Reception:
             about=about,
             kit=kit,
             box=kit.box if kit is not None and is_run_here else None,
-            notes=_notes(read, settings, kit) if given.is_in_browser else (),
+            notes=_notes(settings, kit) if given.is_in_browser else (),
             emitter=given.event_emitter if given.is_in_browser else None,
         )
 
@@ -425,14 +426,13 @@ def _about(given: Given, caller: Caller, settings: Settings) -> ErrorContext:
     )
 
 
-def _notes(read: ReadBody, settings: Settings, kit: ToolKit | None) -> tuple[SideEvent, ...]:
-    notes: list[SideEvent] = []
-    if settings.referer_problem is not None:
-        notes.append(toast("HTTP_REFERER_OVERRIDE is no full address; the default one is sent."))
-    for problem in settings.user_valve_problems:
-        notes.append(toast(f"Your setting {problem.valve} is not obeyed: {problem.accepted}"))
-    notes += [toast(warning.sentence()) for warning in (kit.warnings if kit else ())]
-    return tuple(notes)
+def _notes(settings: Settings, kit: ToolKit | None) -> tuple[SideEvent, ...]:
+    """Say at once what the reader should know: once with each request (SPEC 28)."""
+    referer = settings.referer_problem
+    problems = (*(() if referer is None else (referer,)), *settings.user_valve_problems)
+    told = [valves_warning(problems)] if problems else []
+    told += [warning.sentence() for warning in (kit.warnings if kit else ())]
+    return tuple(map(toast, told))
 
 
 def _mapping(value: object) -> Mapping[str, object]:

@@ -221,12 +221,25 @@ class QuietWorld:
 
 
 class QuietScene(Scene):
-    """A scene on virtual time."""
+    """A scene on virtual time.
+
+    Attributes:
+        world: what is behind the ports.
+        chosen: what Open WebUI hands over as the valves of whoever asks.
+    """
 
     world: QuietWorld
+    chosen: object = None
 
     async def ask(self, *args: Any, **given: Any) -> Any:
         return await super().ask(*args, **{"bound_s": PATIENT_S, **given})
+
+    def surroundings(self, user: str) -> dict[str, object]:
+        """See `Scene.surroundings`."""
+        around = super().surroundings(user)
+        if self.chosen is not None:
+            around["__user__"] = {"id": user, "name": user, "role": "user", "valves": self.chosen}
+        return around
 
 
 def play_quietly(
