@@ -235,6 +235,7 @@ class _Door:
             # The user pressed stop or left: close the connection to the provider at once.
             if visit is not None:
                 visit.end()
+                self._tasks.hear(handed, call.snapshot, call.sink.ending, visit.app.now_s())
             self._timing.mark("end", error_id)
             if not is_over and call.sink.unsettled is not None:
                 with suppress(RuntimeError):
@@ -253,6 +254,7 @@ class _Door:
             finally:
                 if visit is not None:
                     visit.end()
+                    self._tasks.hear(handed, call.snapshot, call.sink.ending, visit.app.now_s())
         return completion_dict(
             model=handed.asked_model,
             completion_id=completion_id,

@@ -41,7 +41,7 @@ from bridge.owui.snapshots import Snapshot
 from bridge.owui.tools.cards import tool_card
 from bridge.owui.tools.kit import Handed, ToolKit, tool_kit
 from bridge.transforms.catalog_filters import BY_ID, BY_PRICE, BY_TOOLS, calls_tools
-from bridge.transforms.model_ids import FoundModel
+from bridge.transforms.model_ids import FoundModel, find_model
 from bridge.transforms.policy import Caller, caller_of
 from bridge.transforms.reasoning_status import ThinkingMode
 from bridge.transforms.request_body import RequestInvalid, read_body
@@ -239,6 +239,12 @@ class Reception:
         known = await self._known(app, given, settings, error_id)
         caller = caller_of(given.user, given.metadata)
         about = _about(given, caller, settings)
+        found = find_model(
+            given.asked_model.strip(),
+            function_id=self._function_id,
+            model_ids=known.ids,
+            models=known.rows,
+        )
         try:
             request = task_request(
                 given.body,
@@ -248,6 +254,7 @@ class Reception:
                 models=known.rows,
                 policy=snapshot.policy,
                 caller=caller,
+                is_allowed=found is not None and not restrictions(found, known),
             )
         except RequestInvalid as invalid:
             raise _refused(invalid, settings, error_id, about) from None
