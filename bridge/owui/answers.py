@@ -15,7 +15,8 @@ from actors.ports import Cancelled, Completed, Ending, Failed
 from actors.request import is_weather
 from bridge.owui.error_kinds import Condition
 from bridge.owui.error_text import cut_notice
-from bridge.owui.reception import Call, EventEmitter
+from bridge.owui.given import EventEmitter
+from bridge.owui.reception import Call
 from bridge.owui.residence import Visit
 from bridge.transforms.chat_chunks import (
     ChunkWriter,

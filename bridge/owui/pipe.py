@@ -27,10 +27,11 @@ from bridge.openrouter.model_list import HttpxCatalog
 from bridge.owui.answers import Whole, said, settle, streamed, whole
 from bridge.owui.error_kinds import Condition
 from bridge.owui.error_text import explain_condition
+from bridge.owui.given import Given, given
 from bridge.owui.listing import Listing, setup_rows, unusable
 from bridge.owui.log_records import LogIds, LogWriter, announce
 from bridge.owui.log_timing import TimingLog
-from bridge.owui.reception import Call, Given, Reception, Refusal, given
+from bridge.owui.reception import Call, Reception, Refusal
 from bridge.owui.residence import Residence, Visit
 from bridge.owui.snapshots import Snapshot, Snapshots
 from bridge.owui.task_desk import TaskDesk

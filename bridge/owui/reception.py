@@ -1,13 +1,13 @@
 """Everything that is settled before a chat is admitted: who asks, for what, with which tools.
 
-Types are checked here, once (SPEC 26). What cannot be answered becomes a `Refusal` with the words
-for it; what is only worth a note becomes one of the call's `notes`.
+What cannot be answered becomes a `Refusal` with the words for it; what is only worth a note
+becomes one of the call's `notes`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -27,6 +27,7 @@ from bridge.owui.error_text import (
 )
 from bridge.owui.error_values import ErrorContext
 from bridge.owui.event_sink import OwuiSink, SlowReaderLog
+from bridge.owui.given import EventEmitter, Given, mapping_of
 from bridge.owui.image_store import ImageStore
 from bridge.owui.listing import (
     SETUP_ID,
@@ -49,67 +50,8 @@ from bridge.transforms.request_policies import with_tools
 from bridge.transforms.side_event import SideEvent, toast
 from bridge.transforms.tasks import task_request
 
-EventEmitter = Callable[[Mapping[str, Any]], Awaitable[Any]]
-
-_NOTHING: Final[Mapping[str, object]] = {}
 _LEGACY: Final = "legacy"
 _DEFAULT: Final = "default"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Given:
-    """What Open WebUI hands over with one call, as it came."""
-
-    body: Mapping[str, object] = field(repr=False)
-    user: Mapping[str, object] = field(repr=False)
-    metadata: Mapping[str, object] = field(repr=False)
-    request: object = field(default=None, repr=False)
-    tools: object = field(default=None, repr=False)
-    event_emitter: EventEmitter | None = field(default=None, repr=False)
-    event_call: EventEmitter | None = field(default=None, repr=False)
-    task: object = None
-
-    @property
-    def asked_model(self) -> str:
-        """The model as the caller spelt it."""
-        return str(self.body.get("model") or "")
-
-    @property
-    def is_streaming(self) -> bool:
-        """Whether the caller wants the answer as it comes."""
-        return bool(self.body.get("stream")) and not self.task
-
-    @property
-    def is_in_browser(self) -> bool:
-        """Whether somebody looks at the answer in Open WebUI, in a chat of theirs."""
-        said = self.metadata
-        return not self.task and bool(
-            said.get("session_id") and said.get("chat_id") and said.get("message_id")
-        )
-
-
-def given(
-    body: object,
-    user: object,
-    metadata: object,
-    *,
-    request: object = None,
-    tools: object = None,
-    event_emitter: object = None,
-    event_call: object = None,
-    task: object = None,
-) -> Given:
-    """Take what Open WebUI hands over; what has not the right type counts as not there."""
-    return Given(
-        body=_mapping(body),
-        user=_mapping(user),
-        metadata=_mapping(metadata),
-        request=request,
-        tools=tools,
-        event_emitter=event_emitter if callable(event_emitter) else None,
-        event_call=event_call if callable(event_call) else None,
-        task=task,
-    )
 
 
 class Refusal(Exception):
@@ -375,7 +317,7 @@ def _is_done_by_open_webui(given: Given) -> bool:
     the tools once more would let it run them twice. (0.12 calls that `legacy`, and takes
     `default` for native; then there are tools in the body.)
     """
-    calling = _mapping(given.metadata.get("params")).get("function_calling")
+    calling = mapping_of(given.metadata.get("params")).get("function_calling")
     return calling == _LEGACY or (calling == _DEFAULT and not given.body.get("tools"))
 
 
@@ -440,8 +382,3 @@ def _notes(settings: Settings, kit: ToolKit | None) -> tuple[SideEvent, ...]:
     told = [valves_warning(problems)] if problems else []
     told += [warning.sentence() for warning in (kit.warnings if kit else ())]
     return tuple(map(toast, told))
-
-
-def _mapping(value: object) -> Mapping[str, object]:
-    # `dict` first: to ask for the abstract class costs a multiple.
-    return value if isinstance(value, (dict, Mapping)) else _NOTHING

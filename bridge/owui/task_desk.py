@@ -13,8 +13,9 @@ from typing import Final
 from actors.kernel.entropy import Entropy
 from actors.ports import AccessRefused, AuthRejected, Completed, Ending, Endpoint, Failed
 from bridge.owui.answers import admitted
+from bridge.owui.given import Given
 from bridge.owui.listing import unusable
-from bridge.owui.reception import Call, Given, Reception, Refusal
+from bridge.owui.reception import Call, Reception, Refusal
 from bridge.owui.residence import Residence, Visit
 from bridge.owui.snapshots import Snapshot
 from bridge.transforms.chat_chunks import PieceKind
