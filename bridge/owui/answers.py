@@ -11,11 +11,12 @@ from collections.abc import AsyncIterator
 from typing import Final, TypeAlias
 
 from actors.kernel.errors import KernelError
+from actors.kernel.future import AskFuture
 from actors.ports import Cancelled, Completed, Ending, Failed
 from actors.request import is_weather
 from bridge.owui.error_kinds import Condition
 from bridge.owui.error_text import cut_notice
-from bridge.owui.given import EventEmitter
+from bridge.owui.event_sink import OwuiSink
 from bridge.owui.reception import Call
 from bridge.owui.residence import Visit
 from bridge.transforms.chat_chunks import (
@@ -44,23 +45,34 @@ async def admitted(visit: Visit, call: Call) -> str | None:
 
     While waiting, a stop gives the place in the queue back.
     """
+    return await _outcome(visit, call, _asked(visit, call))
+
+
+def _asked(visit: Visit, call: Call) -> AskFuture:
+    """Ask to be let in. The end of the visit takes it back."""
+    asking = visit.app.admit(
+        call.request,
+        call.settings,
+        call.sink,
+        user=call.caller.user_id,
+        box=call.box,
+        servers=call.servers,
+        remedies=call.snapshot.remedies,
+        is_task=not call.request.is_streaming,
+    )
+    visit.asking = asking
+    return asking
+
+
+async def _outcome(visit: Visit, call: Call, asking: AskFuture) -> str | None:
     error_id = call.request.request_id
     try:
-        answer = await visit.app.admitted(
-            call.request,
-            call.settings,
-            call.sink,
-            user=call.caller.user_id,
-            box=call.box,
-            servers=call.servers,
-            remedies=call.snapshot.remedies,
-            is_task=not call.request.is_streaming,
-        )
+        answer = await asking
     except KernelError:
         return call.failure(Condition.SERVER_BUSY, error_id)
     match answer:
         case Admitted(ref=ref):
-            visit.chat = ref
+            visit.asking, visit.chat = None, ref
             visit.app.system.monitor(ref, lambda _: call.sink.abandon())
             return None
         case Refused(why=Refusal.HELD, retry_after_s=retry_after_s, key=key):
@@ -77,16 +89,22 @@ async def streamed(visit: Visit, call: Call, writer: ChunkWriter) -> AsyncIterat
     for note in call.notes:
         yield note.line
     sink.begin()
-    refusal = await admitted(visit, call)
+    asking = _asked(visit, call)
+    if call.messenger is not None:
+        # Somebody looks, and may have to wait: what is said meanwhile is shown meanwhile.
+        asking.add_done_callback(lambda _: sink.wake())
+        while not asking.is_done and (pieces := await sink.take()):
+            for line in writer.lines(await _placed(sink, pieces)):
+                yield line
+            visit.watch()
+    refusal = await _outcome(visit, call, asking)
     if refusal is not None:
         sink.abandon()
         for line in _refused(call, writer, await sink.take(), refusal):
             yield line
         return
     while pieces := await sink.take():
-        if sink.has_images:
-            pieces = await sink.stored(pieces)
-        for line in writer.lines(pieces):
+        for line in writer.lines(await sink.stored(pieces) if sink.has_images else pieces):
             yield line
         visit.watch()
     # Nothing is left to stop; who reads no further than the end keeps nothing alive.
@@ -98,24 +116,28 @@ async def streamed(visit: Visit, call: Call, writer: ChunkWriter) -> AsyncIterat
 
 async def whole(visit: Visit, call: Call, *, completion_id: str, created_s: int) -> Whole:
     """Wait for one answer and return it in one piece (SPEC 25)."""
-    sink = call.sink
+    sink, messenger = call.sink, call.messenger
     content: list[str] = []
     reasoning: list[str] = []
-    await _emit(call.emitter, *(note.emitted() for note in call.notes))
     sink.begin()
-    refusal = await admitted(visit, call)
+    asking = _asked(visit, call)
+    if messenger is not None:
+        asking.add_done_callback(lambda _: sink.wake())
+        await messenger.tell(*(note.emitted() for note in call.notes))
+        while not asking.is_done and (pieces := await sink.take()):
+            _sort(await _placed(sink, pieces), content, reasoning)
+            await messenger.tell(*sink.take_events())
+    refusal = await _outcome(visit, call, asking)
     if refusal is not None:
         sink.abandon()
-        if call.emitter is not None:
-            await _emit(call.emitter, *sink.take_events(), toast(_BUSY, level="error").emitted())
+        if messenger is not None:
+            await messenger.tell(*sink.take_events(), toast(_BUSY, level="error").emitted())
         content.append(refusal)
     else:
         while pieces := await sink.take():
-            if sink.has_images:
-                pieces = await sink.stored(pieces)
-            _sort(pieces, content, reasoning)
-            if call.emitter is not None:
-                await _emit(call.emitter, *sink.take_events())
+            _sort(await _placed(sink, pieces), content, reasoning)
+            if messenger is not None:
+                await messenger.tell(*sink.take_events())
         visit.chat = None
     return _completion(call, content, reasoning, completion_id, created_s, refusal is not None)
 
@@ -126,10 +148,10 @@ def said(writer: ChunkWriter, text: str, reason: FinishReason = FinishReason.STO
 
 
 async def settle(call: Call) -> None:
-    """Stop the status line of an answer that nobody takes the lines of any more."""
+    """Stop the newest status line, where the answer ended without a word about it."""
     event = call.sink.unsettled
-    if event is not None:
-        await _emit(call.emitter, event)
+    if event is not None and call.messenger is not None:
+        await call.messenger.tell(event)
 
 
 # --- the end of an answer ----------------------------------------------------------------------
@@ -139,7 +161,7 @@ _BUSY: Final = "Your request was not started; the answer says why."
 
 def _refused(call: Call, writer: ChunkWriter, pieces: list[Piece], refusal: str) -> list[str]:
     lines = writer.lines(pieces)
-    if call.emitter is not None:
+    if call.messenger is not None:
         lines.append(toast(_BUSY, level="error").line)
     return [*lines, *said(writer, refusal)]
 
@@ -184,6 +206,11 @@ def _cut_reason(failed: Failed) -> FinishReason:
     return FinishReason.LENGTH if failed.shown else FinishReason.STOP
 
 
+async def _placed(sink: OwuiSink, pieces: list[Piece]) -> list[Piece]:
+    """Find a place for images, where there are any."""
+    return await sink.stored(pieces) if sink.has_images else pieces
+
+
 def _sort(pieces: list[Piece], content: list[str], reasoning: list[str]) -> None:
     for kind, text in pieces:
         if kind is PieceKind.CONTENT:
@@ -226,15 +253,3 @@ def _completion(
         usage=usage,
         tool_calls=calls,
     )
-
-
-async def _emit(emitter: EventEmitter | None, *events: dict[str, JsonValue]) -> None:
-    """Send side events where no stream carries them; a client that has gone ends nothing."""
-    if emitter is None:
-        return
-    for event in events:
-        try:
-            await emitter(event)
-        except Exception as error:  # noqa: BLE001 - a door: SPEC 27
-            _log.debug("a side event found no reader: %s", type(error).__name__)
-            return

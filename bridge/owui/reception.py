@@ -27,7 +27,7 @@ from bridge.owui.error_text import (
 )
 from bridge.owui.error_values import ErrorContext
 from bridge.owui.event_sink import OwuiSink, SlowReaderLog
-from bridge.owui.given import EventEmitter, Given, mapping_of
+from bridge.owui.given import Given, mapping_of
 from bridge.owui.image_store import ImageStore
 from bridge.owui.listing import (
     SETUP_ID,
@@ -37,6 +37,7 @@ from bridge.owui.listing import (
     restrictions,
     unusable,
 )
+from bridge.owui.messenger import Messenger
 from bridge.owui.show_looks import Looks
 from bridge.owui.snapshots import Snapshot
 from bridge.owui.tools.cards import tool_card
@@ -75,7 +76,7 @@ class Call:
         kit: its tools, if there are any.
         box: runs them; None: whoever asked does.
         notes: what the reader should hear at once.
-        emitter: the way to the browser for what no stream can carry.
+        messenger: the way to the browser for what no stream can carry; None: nobody looks.
     """
 
     snapshot: Snapshot
@@ -86,7 +87,7 @@ class Call:
     kit: ToolKit | None = None
     box: ToolBox | None = None
     notes: tuple[SideEvent, ...] = ()
-    emitter: EventEmitter | None = None
+    messenger: Messenger | None = None
 
     @property
     def settings(self) -> Settings:
@@ -168,7 +169,7 @@ class Reception:
             kit=kit,
             box=kit.box if kit is not None and is_run_here else None,
             notes=_notes(settings, kit) if given.is_in_browser else (),
-            emitter=given.event_emitter if given.is_in_browser else None,
+            messenger=Messenger(given.event_emitter) if given.is_in_browser else None,
         )
 
     async def task(self, app: App, given: Given, snapshot: Snapshot, error_id: str) -> Call:

@@ -17,6 +17,7 @@ from actors.ports import (
     Endpoint,
     ErrorFacts,
     ProviderCall,
+    ProviderError,
     ProviderTimedOut,
     StreamBroken,
 )
@@ -145,6 +146,7 @@ class QuietWorld:
         open_most: the most answers that were under way at once.
         trees: how often somebody wanted the ports of a new tree.
         bug: raised instead of the next answers, as a mistake of ours would be.
+        no_catalog: why there is none at the moment.
     """
 
     def __init__(self) -> None:
@@ -154,6 +156,7 @@ class QuietWorld:
         self.trees = 0
         self.open_most = 0
         self.bug: Exception | None = None
+        self.no_catalog: ProviderError | None = None
 
     def ports(self) -> Ports:
         self.trees += 1
@@ -190,6 +193,8 @@ class QuietWorld:
     async def fetch(self, endpoint: Endpoint) -> Catalog:
         """See `CatalogSource.fetch`."""
         self.fetches += 1
+        if self.no_catalog is not None:
+            raise self.no_catalog
         stream = self._asked(endpoint, "GET", "/models", endpoint.read_timeout_s)
         status, headers = await stream.head()
         body = await stream.body()
