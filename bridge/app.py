@@ -291,8 +291,8 @@ class App:
     ) -> AskFuture:
         """Ask the gate to run a chat; the answer is `Admitted` or `Refused`.
 
-        The wait for admission is bounded (`ADMISSION_WAIT_MAX_S`); cancel the future to give up.
-        A door that may be cancelled while it waits takes `admitted`.
+        The wait for admission is bounded (`ADMISSION_WAIT_MAX_S`). Who does not want the answer
+        any more says so with `take_back`; `admitted` does it by itself.
 
         Args:
             request: what was asked.
@@ -357,10 +357,19 @@ class App:
         try:
             answer: Admitted | Refused = await asking
         except asyncio.CancelledError:
-            # It may have been admitted in this very turn, and nobody else knows of it.
-            asking.add_done_callback(_take_back)
+            self.take_back(asking)
             raise
         return answer
+
+    @staticmethod
+    def take_back(asking: AskFuture) -> None:
+        """Give up what `admit` was asked for; harmless after a refusal.
+
+        A place in the queue is free again. It may have been admitted in this very turn, and
+        nobody else knows of the chat: then it ends.
+        """
+        asking.cancel()
+        asking.add_done_callback(_end_admitted)
 
     def _tool_setup(
         self, settings: Settings, box: ToolBox, servers: Mapping[str, str], user: str
@@ -462,7 +471,7 @@ def _keys(settings: Settings, user: str, model: str) -> tuple[KeyPolicy, ...]:
     )
 
 
-def _take_back(asking: AskFuture) -> None:
+def _end_admitted(asking: AskFuture) -> None:
     """End a chat whose door has gone."""
     if asking.error is None:
         answer = asking.get()

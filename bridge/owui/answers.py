@@ -7,14 +7,17 @@ lose the text shown so far.
 from __future__ import annotations
 
 import logging
+from collections.abc import AsyncIterator
 from typing import Final, TypeAlias
 
 from actors.kernel.errors import KernelError
+from actors.kernel.future import AskFuture
 from actors.ports import Cancelled, Completed, Ending, Failed
 from actors.request import is_weather
 from bridge.owui.error_kinds import Condition
 from bridge.owui.error_text import cut_notice
-from bridge.owui.reception import Call, EventEmitter
+from bridge.owui.event_sink import OwuiSink
+from bridge.owui.reception import Call
 from bridge.owui.residence import Visit
 from bridge.transforms.chat_chunks import (
     ChunkWriter,
@@ -42,23 +45,49 @@ async def admitted(visit: Visit, call: Call) -> str | None:
 
     While waiting, a stop gives the place in the queue back.
     """
+    return await outcome(visit, call, asked(visit, call))
+
+
+async def while_waiting(
+    visit: Visit, call: Call, writer: ChunkWriter, asking: AskFuture
+) -> AsyncIterator[str]:
+    """Yield the lines of what is said to somebody who looks and has to wait for admission."""
+    sink = call.sink
+    for note in call.notes:
+        yield note.line
+    asking.add_done_callback(lambda _: sink.wake())
+    while not asking.is_done and (pieces := await sink.take()):
+        for line in writer.lines(pieces):
+            yield line
+        visit.watch()
+
+
+def asked(visit: Visit, call: Call) -> AskFuture:
+    """Ask to be let in. The end of the visit takes it back."""
+    asking = visit.app.admit(
+        call.request,
+        call.settings,
+        call.sink,
+        user=call.caller.user_id,
+        box=call.box,
+        servers=call.servers,
+        remedies=call.snapshot.remedies,
+        is_task=not call.request.is_streaming,
+    )
+    visit.asking = asking
+    return asking
+
+
+async def outcome(visit: Visit, call: Call, asking: AskFuture) -> str | None:
+    """Wait for the gate's answer; see `admitted`."""
     error_id = call.request.request_id
     try:
-        answer = await visit.app.admitted(
-            call.request,
-            call.settings,
-            call.sink,
-            user=call.caller.user_id,
-            box=call.box,
-            servers=call.servers,
-            remedies=call.snapshot.remedies,
-            is_task=not call.request.is_streaming,
-        )
+        answer = await asking
     except KernelError:
         return call.failure(Condition.SERVER_BUSY, error_id)
     match answer:
         case Admitted(ref=ref):
-            visit.chat = ref
+            visit.asking, visit.chat = None, ref
             visit.app.system.monitor(ref, lambda _: call.sink.abandon())
             return None
         case Refused(why=Refusal.HELD, retry_after_s=retry_after_s, key=key):
@@ -73,31 +102,35 @@ async def refused_lines(call: Call, writer: ChunkWriter, refusal: str) -> list[s
     """Return the lines of a chat that was not let in."""
     call.sink.abandon()
     lines = writer.lines(await call.sink.take())
-    if call.emitter is not None:
+    if call.messenger is not None:
         lines.append(toast(_BUSY, level="error").line)
     return [*lines, *said(writer, refusal)]
 
 
 async def whole(visit: Visit, call: Call, *, completion_id: str, created_s: int) -> Whole:
     """Wait for one answer and return it in one piece (SPEC 25)."""
-    sink = call.sink
+    sink, messenger = call.sink, call.messenger
     content: list[str] = []
     reasoning: list[str] = []
-    await _emit(call.emitter, *(note.emitted() for note in call.notes))
     sink.begin()
-    refusal = await admitted(visit, call)
+    asking = asked(visit, call)
+    if messenger is not None:
+        asking.add_done_callback(lambda _: sink.wake())
+        await messenger.tell(*(note.emitted() for note in call.notes))
+        while not asking.is_done and (pieces := await sink.take()):
+            _sort(await _placed(sink, pieces), content, reasoning)
+            await messenger.tell(*sink.take_events())
+    refusal = await outcome(visit, call, asking)
     if refusal is not None:
         sink.abandon()
-        if call.emitter is not None:
-            await _emit(call.emitter, *sink.take_events(), toast(_BUSY, level="error").emitted())
+        if messenger is not None:
+            await messenger.tell(*sink.take_events(), toast(_BUSY, level="error").emitted())
         content.append(refusal)
     else:
         while pieces := await sink.take():
-            if sink.has_images:
-                pieces = await sink.stored(pieces)
-            _sort(pieces, content, reasoning)
-            if call.emitter is not None:
-                await _emit(call.emitter, *sink.take_events())
+            _sort(await _placed(sink, pieces), content, reasoning)
+            if messenger is not None:
+                await messenger.tell(*sink.take_events())
         visit.chat = None
     return _completion(call, content, reasoning, completion_id, created_s, refusal is not None)
 
@@ -108,10 +141,10 @@ def said(writer: ChunkWriter, text: str, reason: FinishReason = FinishReason.STO
 
 
 async def settle(call: Call) -> None:
-    """Stop the status line of an answer that nobody takes the lines of any more."""
+    """Stop the newest status line, where the answer ended without a word about it."""
     event = call.sink.unsettled
-    if event is not None:
-        await _emit(call.emitter, event)
+    if event is not None and call.messenger is not None:
+        await call.messenger.tell(event)
 
 
 # --- the end of an answer ----------------------------------------------------------------------
@@ -159,6 +192,11 @@ def _cut_reason(failed: Failed) -> FinishReason:
     return FinishReason.LENGTH if failed.shown else FinishReason.STOP
 
 
+async def _placed(sink: OwuiSink, pieces: list[Piece]) -> list[Piece]:
+    """Find a place for images, where there are any."""
+    return await sink.stored(pieces) if sink.has_images else pieces
+
+
 def _sort(pieces: list[Piece], content: list[str], reasoning: list[str]) -> None:
     for kind, text in pieces:
         if kind is PieceKind.CONTENT:
@@ -201,15 +239,3 @@ def _completion(
         usage=usage,
         tool_calls=calls,
     )
-
-
-async def _emit(emitter: EventEmitter | None, *events: dict[str, JsonValue]) -> None:
-    """Send side events where no stream carries them; a client that has gone ends nothing."""
-    if emitter is None:
-        return
-    for event in events:
-        try:
-            await emitter(event)
-        except Exception as error:  # noqa: BLE001 - a door: SPEC 27
-            _log.debug("a side event found no reader: %s", type(error).__name__)
-            return

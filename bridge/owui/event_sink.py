@@ -152,6 +152,11 @@ class OwuiSink:
         """Somebody waits; the first `take` says so otherwise. Harmless when repeated."""
         self._answer.begin()
 
+    def wake(self) -> None:
+        """Let a `take` that waits return, with nothing to see."""
+        if not self._pieces.is_closed:
+            self._pieces.put((_CONTENT, ""), 0)
+
     def take(self) -> Awaitable[list[Piece]]:
         """Wait for pieces and take all that wait; an empty list is the end."""
         if not self._is_calm:

@@ -17,6 +17,7 @@ from actors.kernel.clock import SystemWatch
 from actors.kernel.entropy import SystemEntropy
 from actors.values import WireFormat
 from bridge.app import Ports
+from bridge.config.setting_groups import ErrorTemplates
 from bridge.config.user_valves import UserValves
 from bridge.config.valves import Valves
 from bridge.openrouter.client import AiohttpProvider
@@ -24,13 +25,25 @@ from bridge.openrouter.codec_chat import ChatCodec
 from bridge.openrouter.codec_responses import ResponsesCodec
 from bridge.openrouter.http_defaults import TlsContext
 from bridge.openrouter.model_list import HttpxCatalog
-from bridge.owui.answers import Whole, admitted, last_lines, refused_lines, said, settle, whole
+from bridge.owui.answers import (
+    Whole,
+    asked,
+    last_lines,
+    outcome,
+    refused_lines,
+    said,
+    settle,
+    while_waiting,
+    whole,
+)
 from bridge.owui.error_kinds import Condition
-from bridge.owui.error_text import explain_condition
+from bridge.owui.error_text import failure_markdown
+from bridge.owui.error_values import ErrorContext
+from bridge.owui.given import Given, given
 from bridge.owui.listing import Listing, setup_rows, unusable
 from bridge.owui.log_records import LogIds, LogWriter, announce
 from bridge.owui.log_timing import TimingLog
-from bridge.owui.reception import Call, Given, Reception, Refusal, given
+from bridge.owui.reception import Call, Reception, Refusal
 from bridge.owui.residence import Residence, Visit
 from bridge.owui.snapshots import Snapshot, Snapshots
 from bridge.owui.task_desk import TaskDesk
@@ -43,6 +56,9 @@ Answer: TypeAlias = AsyncIterator[str] | Whole | str
 
 _ERROR_ID_BYTES: Final = 8
 _COMPLETION_ID_BYTES: Final = 12
+
+# For what fails before the valves are read.
+_BUILT_IN: Final = ErrorTemplates()
 
 
 def real_ports() -> Ports:
@@ -177,15 +193,18 @@ class _Door:
             task=__task__,
         )
         error_id = self._entropy.token(_ERROR_ID_BYTES)
+        templates = _BUILT_IN
         try:
             snapshot = self._snapshots.of(self.valves, handed.user.get("valves"))
+            templates = snapshot.settings.templates
             self._timing.configure(snapshot.settings.timing)
             _announce(handed, error_id)
             if handed.task:
-                return await self._tasks.answer(handed, snapshot, error_id)
+                with self._timing.span("task", error_id):
+                    return await self._tasks.answer(handed, snapshot, error_id)
             call: Call | str = await self._received(handed, snapshot, error_id)
         except Exception as error:  # noqa: BLE001 - a door: Open WebUI would show the exception
-            call = self._internal(error, error_id)
+            call = self._internal(error, error_id, templates)
         if handed.task:
             return failed_task_text(handed.task)
         if handed.is_streaming:
@@ -210,42 +229,40 @@ class _Door:
     async def _streamed(self, call: Call, handed: Given, error_id: str) -> AsyncIterator[str]:
         writer = self._writer(handed)
         visit: Visit | None = None
-        is_over = False
         try:
             visit = self.residence.enter(call.settings.shutdown_grace_s)
             visit.watch()
             self._timing.mark("stream", error_id)
             sink = call.sink
-            for note in call.notes:
-                yield note.line
             sink.begin()
-            if (refusal := await admitted(visit, call)) is not None:
+            asking = asked(visit, call)
+            if call.messenger is not None:
+                async for line in while_waiting(visit, call, writer, asking):
+                    yield line
+            if (refusal := await outcome(visit, call, asking)) is not None:
                 for line in await refused_lines(call, writer, refusal):
                     yield line
-                is_over = True
                 return
             while pieces := await sink.take():
-                if sink.has_images:
-                    pieces = await sink.stored(pieces)
-                for line in writer.lines(pieces):
+                settled = await sink.stored(pieces) if sink.has_images else pieces
+                for line in writer.lines(settled):
                     yield line
                 visit.watch()
-            is_over = True
             # Nothing is left to stop; who reads no further than the end keeps nothing alive.
             visit.chat = None
             visit.end()
             for line in last_lines(call, writer):
                 yield line
         except Exception as error:  # noqa: BLE001 - a door: text shown so far must survive
-            is_over = True
-            for line in said(writer, self._internal(error, error_id)):
+            for line in said(writer, self._internal(error, error_id, call.settings.templates)):
                 yield line
         finally:
             # The user pressed stop or left: close the connection to the provider at once.
             if visit is not None:
                 visit.end()
+                self._tasks.hear(handed, call.snapshot, call.sink.ending, visit.app.now_s())
             self._timing.mark("end", error_id)
-            if not is_over and call.sink.unsettled is not None:
+            if call.sink.unsettled is not None:
                 with suppress(RuntimeError):
                     await settle(call)
 
@@ -256,12 +273,18 @@ class _Door:
         if not isinstance(call, str):
             try:
                 visit = self.residence.enter(call.settings.shutdown_grace_s)
-                return await whole(visit, call, completion_id=completion_id, created_s=created_s)
+                with self._timing.span("whole", error_id):
+                    return await whole(
+                        visit, call, completion_id=completion_id, created_s=created_s
+                    )
             except Exception as error:  # noqa: BLE001 - a door: Open WebUI would show it
-                text = self._internal(error, error_id)
+                text = self._internal(error, error_id, call.settings.templates)
             finally:
                 if visit is not None:
                     visit.end()
+                    self._tasks.hear(handed, call.snapshot, call.sink.ending, visit.app.now_s())
+                if call.sink.unsettled is not None:
+                    await settle(call)
         return completion_dict(
             model=handed.asked_model,
             completion_id=completion_id,
@@ -280,9 +303,10 @@ class _Door:
     def _completion_id(self) -> str:
         return f"chatcmpl-{self._entropy.token(_COMPLETION_ID_BYTES)}"
 
-    def _internal(self, error: BaseException, error_id: str) -> str:
+    def _internal(self, error: Exception, error_id: str, templates: ErrorTemplates) -> str:
         _log.error("internal error %s, error id %s", type(error).__name__, error_id, exc_info=error)
-        return explain_condition(Condition.INTERNAL, error_id=error_id).markdown()
+        about = ErrorContext(at=datetime.now(UTC))
+        return failure_markdown(error, templates=templates, error_id=error_id, about=about)
 
 
 def _announce(handed: Given, request_id: str) -> None:

@@ -1,13 +1,13 @@
 """Everything that is settled before a chat is admitted: who asks, for what, with which tools.
 
-Types are checked here, once (SPEC 26). What cannot be answered becomes a `Refusal` with the words
-for it; what is only worth a note becomes one of the call's `notes`.
+What cannot be answered becomes a `Refusal` with the words for it; what is only worth a note
+becomes one of the call's `notes`.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Final, TypeAlias
@@ -26,9 +26,11 @@ from bridge.owui.error_text import (
     failure_markdown,
     model_restricted_markdown,
     tool_rounds_markdown,
+    valves_warning,
 )
 from bridge.owui.error_values import ErrorContext
 from bridge.owui.event_sink import OwuiSink, SlowReaderLog
+from bridge.owui.given import Given, mapping_of
 from bridge.owui.image_store import ImageStore
 from bridge.owui.listing import (
     SETUP_ID,
@@ -38,84 +40,25 @@ from bridge.owui.listing import (
     restrictions,
     unusable,
 )
+from bridge.owui.messenger import Messenger
 from bridge.owui.residence import Visit
 from bridge.owui.show_looks import PLAIN, Looks
 from bridge.owui.snapshots import Snapshot
 from bridge.owui.tools.cards import tool_card
 from bridge.owui.tools.kit import Handed, ToolKit, tool_kit
 from bridge.transforms.catalog_filters import BY_ID, BY_PRICE, BY_TOOLS, calls_tools
+from bridge.transforms.model_ids import find_model
 from bridge.transforms.policy import Caller, caller_of
 from bridge.transforms.request_body import RequestInvalid, read_body
 from bridge.transforms.request_policies import with_tools
 from bridge.transforms.side_event import SideEvent, toast
 from bridge.transforms.tasks import task_request
 
-EventEmitter: TypeAlias = Callable[[Mapping[str, Any]], Awaitable[Any]]
-
 # Begins a visit to the tree, which is started if there is none; the argument is its grace.
 Enter: TypeAlias = Callable[[float], Visit]
 
-_NOTHING: Final[Mapping[str, object]] = {}
 _LEGACY: Final = "legacy"
 _DEFAULT: Final = "default"
-
-
-class Given(Struct, frozen=True, kw_only=True):
-    """What Open WebUI hands over with one call, as it came.
-
-    `is_in_browser`: somebody looks at the answer in Open WebUI, in a chat of theirs.
-    """
-
-    body: Mapping[str, object]
-    user: Mapping[str, object]
-    metadata: Mapping[str, object]
-    request: object = None
-    tools: object = None
-    event_emitter: EventEmitter | None = None
-    event_call: EventEmitter | None = None
-    task: object = None
-    is_in_browser: bool = False
-
-    def __repr__(self) -> str:
-        # All of it is somebody's own business.
-        return "Given(...)"
-
-    @property
-    def asked_model(self) -> str:
-        """The model as the caller spelt it."""
-        return str(self.body.get("model") or "")
-
-    @property
-    def is_streaming(self) -> bool:
-        """Whether the caller wants the answer as it comes."""
-        return bool(self.body.get("stream")) and not self.task
-
-
-def given(
-    body: object,
-    user: object,
-    metadata: object,
-    *,
-    request: object = None,
-    tools: object = None,
-    event_emitter: object = None,
-    event_call: object = None,
-    task: object = None,
-) -> Given:
-    """Take what Open WebUI hands over; what has not the right type counts as not there."""
-    said = _mapping(metadata)
-    is_placed = said.get("session_id") and said.get("chat_id") and said.get("message_id")
-    return Given(
-        body=_mapping(body),
-        user=_mapping(user),
-        metadata=said,
-        is_in_browser=bool(is_placed) and not task,
-        request=request,
-        tools=tools,
-        event_emitter=event_emitter if callable(event_emitter) else None,
-        event_call=event_call if callable(event_call) else None,
-        task=task,
-    )
 
 
 class Refusal(Exception):
@@ -139,7 +82,7 @@ class Call(Struct, frozen=True, kw_only=True):
         kit: its tools, if there are any.
         box: runs them; None: whoever asked does.
         notes: what the reader should hear at once.
-        emitter: the way to the browser for what no stream can carry.
+        messenger: the way to the browser for what no stream can carry; None: nobody looks.
     """
 
     given: Given
@@ -151,7 +94,7 @@ class Call(Struct, frozen=True, kw_only=True):
     kit: ToolKit | None = None
     box: ToolBox | None = None
     notes: tuple[SideEvent, ...] = ()
-    emitter: EventEmitter | None = None
+    messenger: Messenger | None = None
 
     @property
     def settings(self) -> Settings:
@@ -247,7 +190,7 @@ class Reception:
             kit=kit,
             box=kit.box if kit is not None and is_run_here else None,
             notes=_notes(settings, kit) if given.is_in_browser else (),
-            emitter=given.event_emitter if given.is_in_browser else None,
+            messenger=Messenger(given.event_emitter) if given.is_in_browser else None,
         )
 
     async def task(self, enter: Enter, given: Given, snapshot: Snapshot, error_id: str) -> Call:
@@ -260,6 +203,12 @@ class Reception:
         known = await self._known(enter, given, settings, error_id)
         caller = caller_of(given.user, given.metadata)
         about = _about(given, caller, settings)
+        found = find_model(
+            given.asked_model.strip(),
+            function_id=self._function_id,
+            model_ids=known.ids,
+            models=known.rows,
+        )
         try:
             request = task_request(
                 given.body,
@@ -269,6 +218,7 @@ class Reception:
                 models=known.rows,
                 policy=snapshot.policy,
                 caller=caller,
+                is_allowed=found is not None and not restrictions(found.id, found.model, known),
             )
         except RequestInvalid as invalid:
             raise _refused(invalid, settings, error_id, about) from None
@@ -378,7 +328,7 @@ def _is_done_by_open_webui(given: Given) -> bool:
     the tools once more would let it run them twice. (0.12 calls that `legacy`, and takes
     `default` for native; then there are tools in the body.)
     """
-    calling = _mapping(given.metadata.get("params")).get("function_calling")
+    calling = mapping_of(given.metadata.get("params")).get("function_calling")
     return calling == _LEGACY or (calling == _DEFAULT and not given.body.get("tools"))
 
 
@@ -433,17 +383,11 @@ def _about(given: Given, caller: Caller, settings: Settings) -> ErrorContext:
 
 
 def _notes(settings: Settings, kit: ToolKit | None) -> tuple[SideEvent, ...]:
+    """Say at once what the reader should know: once with each request (SPEC 28)."""
     if kit is None and settings.referer_problem is None and not settings.user_valve_problems:
         return ()
-    notes: list[SideEvent] = []
-    if settings.referer_problem is not None:
-        notes.append(toast("HTTP_REFERER_OVERRIDE is no full address; the default one is sent."))
-    for problem in settings.user_valve_problems:
-        notes.append(toast(f"Your setting {problem.valve} is not obeyed: {problem.accepted}"))
-    notes += [toast(warning.sentence()) for warning in (kit.warnings if kit else ())]
-    return tuple(notes)
-
-
-def _mapping(value: object) -> Mapping[str, object]:
-    # `dict` first: to ask for the abstract class costs a multiple.
-    return value if isinstance(value, (dict, Mapping)) else _NOTHING
+    referer = settings.referer_problem
+    problems = (*(() if referer is None else (referer,)), *settings.user_valve_problems)
+    told = [valves_warning(problems)] if problems else []
+    told += [warning.sentence() for warning in (kit.warnings if kit else ())]
+    return tuple(map(toast, told))

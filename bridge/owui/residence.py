@@ -15,6 +15,7 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import Any, Final
 
+from actors.kernel.future import AskFuture
 from actors.kernel.ref import ActorRef
 from bridge.app import App, Ports
 
@@ -51,13 +52,15 @@ class Visit:
 
     Attributes:
         app: the tree.
+        asking: the admission that is waited for; taken back when the visit ends.
         chat: the chat to stop when the visit ends; None before admission and after its end.
     """
 
-    __slots__ = ("_leave", "_taker", "app", "chat")
+    __slots__ = ("_leave", "_taker", "app", "asking", "chat")
 
     def __init__(self, app: App, leave: Callable[[], None]) -> None:
         self.app = app
+        self.asking: AskFuture | None = None
         self.chat: ActorRef[Any] | None = None
         self._leave: Callable[[], None] | None = leave
         self._taker: asyncio.Task[Any] | None = None
@@ -73,11 +76,14 @@ class Visit:
             task.add_done_callback(self._on_taker_done)
 
     def end(self) -> None:
-        """Stop the chat, if there still is one, and leave. Harmless when repeated."""
+        """Give up what was asked for or is running, and leave. Harmless when repeated."""
         leave, self._leave = self._leave, None
         if leave is None:
             return
         self._look_away()
+        asking, self.asking = self.asking, None
+        if asking is not None:
+            self.app.take_back(asking)
         chat, self.chat = self.chat, None
         if chat is not None:
             chat.shut_down(CHAT_STOP_S)

@@ -13,6 +13,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
+from pydantic import BaseModel
+
 from actors.kernel.entropy import Entropy
 from bridge.config.errors import ValveProblem
 from bridge.config.secret_text import SECRET_KEY_VARIABLE
@@ -26,6 +28,7 @@ from bridge.transforms.policy import RequestPolicy
 from bridge.transforms.reasoning_status import ThinkingMode
 
 _log = logging.getLogger("greenroom.pipe")
+_logs = logging.getLogger("greenroom")
 
 # Different choices of users that are remembered; then the memory begins anew.
 CHOICES_MAX: Final = 256
@@ -42,6 +45,7 @@ class Snapshot:
         problems: valves that are not obeyed, or not wholly.
         in_browser, in_browser_whole: how an answer looks to somebody who reads it in Open WebUI,
             as it comes or in one piece.
+        log_level: least severe level that is logged.
     """
 
     settings: Settings
@@ -50,6 +54,7 @@ class Snapshot:
     problems: tuple[ValveProblem, ...]
     in_browser: Looks
     in_browser_whole: Looks
+    log_level: int
 
 
 class Snapshots:
@@ -80,17 +85,22 @@ class Snapshots:
             if len(self._by_choice) >= CHOICES_MAX:
                 self._by_choice.clear()
             found = self._by_choice[key] = _snapshot(valves, chosen, self._entropy)
+        # Another function of this process, with a level of its own, may have been asked last.
+        if _logs.level != found.log_level:
+            _logs.setLevel(found.log_level)
         return found
 
 
 def _read(user_valves: object) -> UserValves | None:
     if isinstance(user_valves, UserValves):
         return user_valves
+    if isinstance(user_valves, BaseModel):
+        # Another build's class, while an update is under way. What nobody chose is not asked for:
+        # its defaults are no choices of the user's.
+        user_valves = user_valves.model_dump(exclude_unset=True, warnings="none")
     if isinstance(user_valves, Mapping) and user_valves:
         return UserValves(**{str(name): value for name, value in user_valves.items()})
-    # Another build's class, while an update is under way: its values are read anew.
-    stored = getattr(user_valves, "model_dump", None)
-    return UserValves(**stored()) if callable(stored) else None
+    return None
 
 
 def _key(chosen: UserValves) -> object:
@@ -102,9 +112,6 @@ def _snapshot(valves: Valves, chosen: UserValves | None, entropy: Entropy) -> Sn
     problems = (*settings.valve_problems, *template_problems(settings.templates))
     for problem in (*problems, *settings.user_valve_problems):
         _log.warning("valve %s is not obeyed: %s", problem.valve, problem.accepted)
-    logger = logging.getLogger("greenroom")
-    if logging.getLevelName(logger.level) != settings.log_level:
-        logger.setLevel(settings.log_level)
     looks = Looks(
         has_events=True,
         thinking=ThinkingMode(settings.show.thinking.value),
@@ -118,6 +125,7 @@ def _snapshot(valves: Valves, chosen: UserValves | None, entropy: Entropy) -> Sn
         policy=policy_of(settings),
         remedies=OpenRouterRemedies(falls_back_to_chat=settings.routing.falls_back_to_chat),
         problems=problems,
+        log_level=logging.getLevelNamesMapping()[settings.log_level],
     )
 
 

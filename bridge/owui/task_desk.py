@@ -1,8 +1,8 @@
 """Answers the small jobs that Open WebUI asks for beside a chat: titles, tags and so on.
 
 One call in one piece, two attempts, no tools, no events: the reader looks at something else. When
-the key is refused, jobs of the same user are answered here for a while, so that a wrong key does
-not cost a request for every title (SPEC 145-148).
+a key was refused, in a chat or in a job, jobs of the same user are answered here for a while, so
+that a wrong key does not cost a request for every title (SPEC 145-148).
 """
 
 from __future__ import annotations
@@ -11,10 +11,11 @@ import logging
 from typing import Final
 
 from actors.kernel.entropy import Entropy
-from actors.ports import AccessRefused, AuthRejected, Completed, Failed
+from actors.ports import AccessRefused, AuthRejected, Completed, Ending, Endpoint, Failed
 from bridge.owui.answers import admitted
+from bridge.owui.given import Given
 from bridge.owui.listing import unusable
-from bridge.owui.reception import Call, Given, Reception, Refusal
+from bridge.owui.reception import Call, Reception, Refusal
 from bridge.owui.residence import Residence, Visit
 from bridge.owui.snapshots import Snapshot
 from bridge.transforms.chat_chunks import PieceKind
@@ -41,7 +42,8 @@ class TaskDesk:
         self._reception = reception
         self._residence = residence
         self._entropy = entropy
-        self._paused_until_s: dict[tuple[str, str], float] = {}
+        # Of which key, until when. Another key has no part in it: it may be the right one.
+        self._pauses: dict[tuple[str, str], tuple[Endpoint, float]] = {}
 
     async def answer(self, given: Given, snapshot: Snapshot, error_id: str) -> str:
         """Return the text of a job; never raises for what a provider does."""
@@ -49,7 +51,7 @@ class TaskDesk:
             return local_task_answer(given.task) or failed_task_text(given.task)
         visit = self._residence.enter(snapshot.settings.shutdown_grace_s)
         try:
-            if self._is_paused(given, visit.app.now_s()):
+            if self._is_paused(given, snapshot, visit.app.now_s()):
                 return local_task_answer(given.task) or failed_task_text(given.task)
             call = await self._reception.task(self._residence.enter, given, snapshot, error_id)
             return await self._asked(visit, given, call)
@@ -73,20 +75,29 @@ class TaskDesk:
             _log.warning(
                 "task %s failed: %s, error id %s", task_name(given.task), kind, ending.error_id
             )
-            if isinstance(ending.error, AuthRejected | AccessRefused):
-                self._pause(given, visit.app.now_s())
+            if self.hear(given, call.snapshot, ending, visit.app.now_s()):
                 return local_task_answer(given.task) or failed_task_text(given.task)
         return failed_task_text(given.task)
 
-    def _is_paused(self, given: Given, now_s: float) -> bool:
-        return self._paused_until_s.get(_whose(given), 0.0) > now_s
+    def hear(self, given: Given, snapshot: Snapshot, ending: Ending | None, now_s: float) -> bool:
+        """Learn how a chat or a job ended. True: its key was refused, and jobs are paused."""
+        if not isinstance(ending, Failed):
+            return False
+        is_refused = isinstance(ending.error, AuthRejected | AccessRefused)
+        if is_refused:
+            whose = _whose(given)
+            self._pauses.pop(whose, None)
+            self._pauses[whose] = (snapshot.settings.endpoint, now_s + PAUSE_S)
+            if len(self._pauses) > PAUSES_MAX:
+                del self._pauses[next(iter(self._pauses))]
+        return is_refused
 
-    def _pause(self, given: Given, now_s: float) -> None:
-        whose = _whose(given)
-        self._paused_until_s.pop(whose, None)
-        self._paused_until_s[whose] = now_s + PAUSE_S
-        if len(self._paused_until_s) > PAUSES_MAX:
-            del self._paused_until_s[next(iter(self._paused_until_s))]
+    def _is_paused(self, given: Given, snapshot: Snapshot, now_s: float) -> bool:
+        found = self._pauses.get(_whose(given))
+        if found is None:
+            return False
+        endpoint, until_s = found
+        return now_s < until_s and endpoint == snapshot.settings.endpoint
 
 
 def _whose(given: Given) -> tuple[str, str]:

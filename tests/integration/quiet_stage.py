@@ -17,6 +17,7 @@ from actors.ports import (
     Endpoint,
     ErrorFacts,
     ProviderCall,
+    ProviderError,
     ProviderTimedOut,
     StreamBroken,
 )
@@ -145,6 +146,7 @@ class QuietWorld:
         open_most: the most answers that were under way at once.
         trees: how often somebody wanted the ports of a new tree.
         bug: raised instead of the next answers, as a mistake of ours would be.
+        no_catalog: why there is none at the moment.
     """
 
     def __init__(self) -> None:
@@ -154,6 +156,7 @@ class QuietWorld:
         self.trees = 0
         self.open_most = 0
         self.bug: Exception | None = None
+        self.no_catalog: ProviderError | None = None
 
     def ports(self) -> Ports:
         self.trees += 1
@@ -190,6 +193,8 @@ class QuietWorld:
     async def fetch(self, endpoint: Endpoint) -> Catalog:
         """See `CatalogSource.fetch`."""
         self.fetches += 1
+        if self.no_catalog is not None:
+            raise self.no_catalog
         stream = self._asked(endpoint, "GET", "/models", endpoint.read_timeout_s)
         status, headers = await stream.head()
         body = await stream.body()
@@ -221,12 +226,25 @@ class QuietWorld:
 
 
 class QuietScene(Scene):
-    """A scene on virtual time."""
+    """A scene on virtual time.
+
+    Attributes:
+        world: what is behind the ports.
+        chosen: what Open WebUI hands over as the valves of whoever asks.
+    """
 
     world: QuietWorld
+    chosen: object = None
 
     async def ask(self, *args: Any, **given: Any) -> Any:
         return await super().ask(*args, **{"bound_s": PATIENT_S, **given})
+
+    def surroundings(self, user: str) -> dict[str, object]:
+        """See `Scene.surroundings`."""
+        around = super().surroundings(user)
+        if self.chosen is not None:
+            around["__user__"] = {"id": user, "name": user, "role": "user", "valves": self.chosen}
+        return around
 
 
 def play_quietly(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import chdir
 from pathlib import Path
 
 import pytest
@@ -62,12 +63,11 @@ def test_a_replay_file_that_is_none_is_refused(
 def test_only_a_failing_seed_can_be_shrunk(
     line: list[str],
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     # Should one be written after all, then not where the tests are started.
-    monkeypatch.chdir(tmp_path)
-    assert main(["sim", *line]) == 2
+    with chdir(tmp_path):
+        assert main(["sim", *line]) == 2
     assert capsys.readouterr().err
     assert not list(tmp_path.iterdir())
 
