@@ -25,7 +25,6 @@ from bridge.chaos.gate_events import BreakerTerms
 from bridge.chaos.gate_watch import watched
 from bridge.chaos.knobs import Bounds, Knobs, draw_knobs
 from bridge.chaos.scenarios.door import Door, Manners, Order
-from bridge.chaos.scenarios.tool_bounds import bounded
 from bridge.chaos.trace import Closing, Expected, Trace, Visit
 from bridge.chaos.watching import (
     Ledger,
@@ -101,7 +100,6 @@ class House:
         self._mailbox_faults: list[MailboxFaults] = []
         self._is_healed = False
         self._visits: dict[str, Visit] = {}
-        self._settings: dict[str, Settings] = {}
         self._app: App | None = None
         self._trees: list[tuple[App, Ledger]] = []
         self._closing: list[asyncio.Task[StopReport]] = []
@@ -125,7 +123,6 @@ class House:
             asked_s=self._loop.time(),
         )
         self._visits[visit.id] = visit
-        self._settings[visit.id] = settings
         self.trace.visits.append(visit)
         self._provider.guests[visit.id] = Guest(visit=visit, part=part, gave=self._tools.gave)
         order = Order(
@@ -218,7 +215,6 @@ class House:
             interceptors=interceptors_of(ledger, (self._actor_faults, mailbox), self.trace),
             parts=replace(
                 self._parts,
-                request=bounded(self._parts.request, self._settings.__getitem__),
                 gate=watched(self._parts.gate, ledger.gates.book, self._actor_faults.starting_gate),
                 chats_max=bounds.chats_max,
                 waiting_max=bounds.waiting_max,
@@ -265,7 +261,9 @@ def settings_for(bounds: Bounds, running_max: int) -> Settings:
 
 def _expected(visit: str, errand: Errand, settings: Settings) -> Expected:
     part = errand.part
-    rounds = part.rounds(requests_max=settings.tools.rounds_max, runs_tools=errand.runs_tools)
+    # After the last round of tools the provider is asked once more, for the answer (SPEC 69).
+    requests_max = settings.tools.rounds_max + 1
+    rounds = part.rounds(requests_max=requests_max, runs_tools=errand.runs_tools)
     content, reasoning = part.told(visit, rounds)
     return Expected(content=content, reasoning=reasoning, rounds=rounds)
 
