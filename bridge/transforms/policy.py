@@ -110,7 +110,7 @@ def policy_from(valves: Mapping[str, object]) -> RequestPolicy:
     return msgspec.convert(fields, RequestPolicy)
 
 
-class Caller(Struct, frozen=True, kw_only=True, gc=False):
+class Caller(Struct, frozen=True, kw_only=True):
     """Who asks, from where. "" stands for what is not known.
 
     `searches_web` says that the reader switched the provider's web search on for this message.

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field, replace
 from typing import Final, TypeAlias
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from actors.kernel.entropy import Entropy
 from actors.ports import ErrorFacts, ToolBroke, ToolError, ToolRefused, ToolUnreachable
@@ -37,16 +39,14 @@ _NEVER_SENT_TEXT: Final = "Cannot connect to host "
 _NOT_CONNECTED: Final = "MCP client is not connected."
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Runnable:
+class Runnable(Struct, frozen=True, kw_only=True):
     """A tool that can be run. `is_strict`: its schema was told to the model in strict form."""
 
     offer: Offer
     is_strict: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Surroundings:
+class Surroundings(Struct, frozen=True, kw_only=True):
     """What tools may need of the chat they run in.
 
     Attributes:
@@ -58,13 +58,16 @@ class Surroundings:
     """
 
     entropy: Entropy
-    event_call: EventCall | None = field(default=None, repr=False)
-    event_emitter: EventEmitter | None = field(default=None, repr=False)
+    event_call: EventCall | None = None
+    event_emitter: EventEmitter | None = None
     session_id: str = ""
-    messages: object = field(default=(), repr=False)
-    files: object = field(default=(), repr=False)
+    messages: object = ()
+    files: object = ()
     asks_first: bool = False
-    rebind: Rebind | None = field(default=None, repr=False)
+    rebind: Rebind | None = None
+
+    def __repr__(self) -> str:
+        return f"Surroundings(asks_first={self.asks_first})"
 
 
 class OwuiToolBox:
@@ -77,7 +80,6 @@ class OwuiToolBox:
 
     def __init__(self, tools: Mapping[str, Runnable], around: Surroundings) -> None:
         self._tools = dict(tools)
-        self._own_names = {each.offer.name: each for each in tools.values()}
         self._around = around
 
     async def invoke(self, call: ToolCall) -> ToolResult:
@@ -118,7 +120,9 @@ class OwuiToolBox:
             problem = "it needs the texts tool_name and params"
             raise ToolRefused(_facts("not-json", words.not_json(call.name, problem)))
         name, arguments = wanted
-        found = self._own_names.get(name)
+        # The last of several, as a registry by these names would have it.
+        own_names = {each.offer.name: each for each in self._tools.values()}
+        found = own_names.get(name)
         if found is None or found.offer.is_dispatcher:
             raise ToolRefused(_facts("unknown", words.not_found(name)))
         # Nobody told the model a strict schema of a tool that it had to look for.

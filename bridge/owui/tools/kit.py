@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum
 from itertools import chain
 from typing import Final
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from actors.kernel.entropy import Entropy, SystemEntropy
 from actors.ports import ToolBox
@@ -43,8 +45,7 @@ class KitProblem(Enum):
     TOO_MANY = "too_many"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KitWarning:
+class KitWarning(Struct, frozen=True, kw_only=True, gc=False):
     """One problem. `amount` tools are concerned; `about` names the kind of error."""
 
     problem: KitProblem
@@ -62,8 +63,7 @@ class KitWarning:
                 return f"{self.amount} tools are more than a request may have; they were left out."
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ToolKit:
+class ToolKit(Struct, frozen=True, kw_only=True):
     """The tools of one request.
 
     Attributes:
@@ -75,10 +75,13 @@ class ToolKit:
     """
 
     tools: tuple[Tool | OpaqueTool, ...]
-    box: ToolBox = field(repr=False)
-    names: Mapping[str, str] = field(default_factory=dict, repr=False)
-    servers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    box: ToolBox
+    names: Mapping[str, str]
+    servers: Mapping[str, str]
     warnings: tuple[KitWarning, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"ToolKit({len(self.tools)} tools, {self.warnings!r})"
 
     def shown_name(self, name: str) -> str:
         """Return what people, and Open WebUI, call a tool (SPEC 65)."""
@@ -89,8 +92,7 @@ class ToolKit:
         return self.servers.get(name, "")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Handed:
+class Handed(Struct, frozen=True, kw_only=True):
     """What Open WebUI handed over with a request, as it came.
 
     Attributes:
@@ -100,11 +102,14 @@ class Handed:
         event_call, event_emitter: `__event_call__`, `__event_emitter__`.
     """
 
-    tools: object = field(default=None, repr=False)
-    metadata: object = field(default=None, repr=False)
-    body: object = field(default=None, repr=False)
-    event_call: EventCall | None = field(default=None, repr=False)
-    event_emitter: EventEmitter | None = field(default=None, repr=False)
+    tools: object = None
+    metadata: object = None
+    body: object = None
+    event_call: EventCall | None = None
+    event_emitter: EventEmitter | None = None
+
+    def __repr__(self) -> str:
+        return "Handed()"
 
 
 async def tool_kit(
@@ -130,7 +135,7 @@ async def tool_kit(
     found = await _found(handed, warnings)
     opaque = [tool for tool in found if isinstance(tool, OpaqueTool)]
     offers = [offer for offer in found if isinstance(offer, Offer)]
-    if unreadable := sum(tool is None for tool in found):
+    if unreadable := found.count(None):
         warnings.append(KitWarning(problem=KitProblem.UNREADABLE, amount=unreadable))
     if not is_pass_through and not model_takes_tools:
         offers = []
@@ -140,27 +145,33 @@ async def tool_kit(
     if len(kept) > TOOLS_MAX:
         warnings.append(KitWarning(problem=KitProblem.TOO_MANY, amount=len(kept) - TOOLS_MAX))
         kept = kept[:TOOLS_MAX]
-    names = names_for(kept)
-    told = [
-        advertised(offer.parameters_json, is_strict=is_strict and not is_pass_through)
-        for offer in kept
-    ]
-    named = tuple(zip(names, kept, told, strict=True))
+    return _kit(kept, opaque, around, warnings, is_strict=is_strict and not is_pass_through)
+
+
+def _kit(
+    offers: Sequence[Offer],
+    opaque: Sequence[OpaqueTool],
+    around: Surroundings,
+    warnings: Sequence[KitWarning],
+    *,
+    is_strict: bool,
+) -> ToolKit:
+    """Tell of tools by names of their own, and make them ready to run."""
+    tools: list[Tool | OpaqueTool] = []
+    runnable: dict[str, Runnable] = {}
+    servers: dict[str, str] = {}
+    for name, offer in zip(names_for(offers), offers, strict=True):
+        told = advertised(offer.parameters_json, is_strict=is_strict)
+        runnable[name] = Runnable(offer=offer, is_strict=told.is_strict is True)
+        if not offer.is_deferred:
+            tools.append(_tool(name, offer, told))
+        if offer.home and (offer.is_direct or offer.is_on_server):
+            servers[name] = offer.home
     return ToolKit(
-        tools=(*(_tool(*each) for each in named if not each[1].is_deferred), *opaque),
-        box=OwuiToolBox(
-            {
-                name: Runnable(offer=offer, is_strict=as_told.is_strict is True)
-                for name, offer, as_told in named
-            },
-            around,
-        ),
-        names={name: offer.name for name, offer in zip(names, kept, strict=True)},
-        servers={
-            name: offer.home
-            for name, offer in zip(names, kept, strict=True)
-            if offer.home and (offer.is_direct or offer.is_on_server)
-        },
+        tools=(*tools, *opaque),
+        box=OwuiToolBox(runnable, around),
+        names={name: each.offer.name for name, each in runnable.items()},
+        servers=servers,
         warnings=tuple(warnings),
     )
 
@@ -173,17 +184,17 @@ async def _found(handed: Handed, warnings: list[KitWarning]) -> list[Found]:
     registry = list(registry_offers(tools))
     registry += () if resolved is tools else registry_offers(resolved)
     known = [offer for offer in registry if isinstance(offer, Offer)]
-    deferred = metadata.get("deferred_tools")
-    hidden = {str(name) for name in deferred} if isinstance(deferred, list | tuple) else set()
-    return [
-        _deferred(offer, hidden)
-        for offer in chain(
+    found = list(
+        chain(
             listed_offers(Origin.REQUEST, body.get("tools")),
             registry,
             server_offers(metadata.get("tool_servers"), known),
             listed_offers(Origin.EXTRA, body.get("extra_tools")),
         )
-    ]
+    )
+    deferred = metadata.get("deferred_tools")
+    hidden = frozenset(map(str, deferred)) if isinstance(deferred, list | tuple) else frozenset()
+    return [_deferred(offer, hidden) for offer in found] if hidden else found
 
 
 async def _awaited(tools: object, warnings: list[KitWarning]) -> object:
@@ -198,7 +209,7 @@ async def _awaited(tools: object, warnings: list[KitWarning]) -> object:
     return None
 
 
-def _deferred(offer: Found, hidden: set[str]) -> Found:
+def _deferred(offer: Found, hidden: frozenset[str]) -> Found:
     is_hidden = isinstance(offer, Offer) and offer.name in hidden
     return replace(offer, is_deferred=True) if is_hidden and isinstance(offer, Offer) else offer
 
@@ -243,4 +254,6 @@ def _is_for_any_model(tool: OpaqueTool) -> bool:
 
 
 def _fields(value: object) -> dict[str, object]:
+    if type(value) is dict:
+        return value
     return {str(key): each for key, each in value.items()} if isinstance(value, Mapping) else {}

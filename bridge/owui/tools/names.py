@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
+from functools import lru_cache
 from hashlib import sha256
 from typing import Final
 
@@ -16,6 +17,7 @@ from bridge.owui.tools.offers import Offer
 
 NAME_CHARS_MAX: Final = 64
 _SUFFIX_CHARS: Final = 8
+_NAMES_KEPT_MAX: Final = 1024
 _INVALID: Final = re.compile(r"[^a-zA-Z0-9_-]")
 _NAMELESS: Final = "tool"
 
@@ -50,6 +52,8 @@ def names_for(offers: Sequence[Offer]) -> tuple[str, ...]:
         tell them apart, eight hex digits of what they are at the end.
     """
     plain = [valid_name(offer.name) for offer in offers]
+    if len(set(plain)) == len(plain):
+        return tuple(plain)
     times = Counter(plain)
     taken = {name for name in plain if times[name] == 1}
     prefixed = [
@@ -69,6 +73,7 @@ def names_for(offers: Sequence[Offer]) -> tuple[str, ...]:
     return tuple(names)
 
 
+@lru_cache(maxsize=_NAMES_KEPT_MAX)
 def valid_name(name: str) -> str:
     """Return the name as providers accept it: the same, if they do."""
     return _fitted(_INVALID.sub("_", name) or _NAMELESS, name)

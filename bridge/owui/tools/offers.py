@@ -8,9 +8,11 @@ or flat, or the specs of a tool server that the browser talks to (SPEC 63).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Final, TypeAlias
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from actors.values import OpaqueTool
 from bridge.transforms.json_text import json_text
@@ -39,8 +41,14 @@ class Origin(Enum):
     EXTRA = "extra"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Offer:
+# Bound once: in Python 3.11 a look at a member of an enum costs as much as a call.
+_REGISTRY: Final = Origin.REGISTRY
+
+# `dict` first: to ask for the abstract class costs a multiple.
+_MAPPING: Final = (dict, Mapping)
+
+
+class Offer(Struct, frozen=True, kw_only=True):
     """One tool as its source offers it.
 
     Attributes:
@@ -59,9 +67,12 @@ class Offer:
     is_strict: bool | None = None
     home: str = ""
     kind: str = ""
-    function: ToolFunction | None = field(default=None, repr=False)
-    server: Mapping[str, object] | None = field(default=None, repr=False)
+    function: ToolFunction | None = None
+    server: Mapping[str, object] | None = None
     is_deferred: bool = False
+
+    def __repr__(self) -> str:
+        return f"Offer({self.name!r}, {self.origin.value}, {self.kind or 'plain'})"
 
     @property
     def is_direct(self) -> bool:
@@ -98,7 +109,7 @@ def listed_offers(origin: Origin, tools: object) -> Iterator[Found]:
 
 def registry_offers(tools: object) -> Iterator[Found]:
     """Read Open WebUI's registry: entries by name, or a list of them."""
-    if isinstance(tools, Mapping):
+    if isinstance(tools, _MAPPING):
         for name, entry in tools.items():
             yield _registered(str(name), entry)
         return
@@ -114,19 +125,20 @@ def server_offers(servers: object, known: Iterable[Offer]) -> Iterator[Found]:
         known: what the registry offers. A server that has a tool in it was resolved by Open
             WebUI, which leaves out what is of no use in this chat.
     """
+    if not isinstance(servers, list | tuple):
+        return
     seen = {offer.home for offer in known if offer.is_direct}
-    for server in servers if isinstance(servers, list | tuple) else ():
-        specs = server.get("specs") if isinstance(server, Mapping) else None
+    for server in servers:
+        specs = server.get("specs") if isinstance(server, _MAPPING) else None
         if not isinstance(specs, list | tuple) or _address(server) in seen:
             continue
         plain = {str(key): value for key, value in server.items() if key != "specs"}
         for spec in specs:
-            offer = _described(Origin.DIRECT, spec)
-            yield offer and replace(offer, server=plain, home=_address(server))
+            yield _described(Origin.DIRECT, spec, server=plain, home=_address(server))
 
 
 def _listed(origin: Origin, tool: object) -> Found:
-    if not isinstance(tool, Mapping):
+    if not isinstance(tool, _MAPPING):
         return None
     if "spec" in tool:
         found = _registered("", tool)
@@ -135,33 +147,42 @@ def _listed(origin: Origin, tool: object) -> Found:
     if kind != "function" and isinstance(kind, str) and "function" not in tool:
         return OpaqueTool(json=json_text(tool))
     spec = tool.get("function")
-    offer = _described(origin, spec if isinstance(spec, Mapping) else tool)
-    return offer and replace(offer, function=_function(tool.get("callable")))
+    function = _function(tool.get("callable"))
+    return _described(origin, spec if isinstance(spec, _MAPPING) else tool, function=function)
 
 
 def _registered(name: str, entry: object) -> Found:
-    if not isinstance(entry, Mapping):
+    if not isinstance(entry, _MAPPING):
         return None
-    if not isinstance(entry.get("spec"), Mapping):
-        return _listed(Origin.REGISTRY, entry) if "spec" not in entry else None
-    offer = _described(Origin.REGISTRY, entry["spec"], name)
-    if offer is None:
-        return None
-    server = entry.get("server")
+    spec = entry.get("spec")
+    if not isinstance(spec, _MAPPING):
+        return _listed(_REGISTRY, entry) if "spec" not in entry else None
     if entry.get("direct") is True:
-        plain = server if isinstance(server, Mapping) else {}
-        return replace(offer, origin=Origin.DIRECT, server=plain, home=_address(plain))
-    return replace(
-        offer,
+        server = entry.get("server")
+        plain = server if isinstance(server, _MAPPING) else {}
+        return _described(Origin.DIRECT, spec, name, server=plain, home=_address(plain))
+    return _described(
+        _REGISTRY,
+        spec,
+        name,
         function=_function(entry.get("callable")),
         home=_text(entry.get("tool_id")),
         kind=_text(entry.get("type")),
     )
 
 
-def _described(origin: Origin, spec: object, name: str = "") -> Offer | None:
+def _described(
+    origin: Origin,
+    spec: object,
+    name: str = "",
+    *,
+    function: ToolFunction | None = None,
+    server: Mapping[str, object] | None = None,
+    home: str = "",
+    kind: str = "",
+) -> Offer | None:
     """Read name, description and parameters; the name in a registry stands over its spec's."""
-    if not isinstance(spec, Mapping):
+    if not isinstance(spec, _MAPPING):
         return None
     called = name or _text(spec.get("name"))
     if not called:
@@ -173,6 +194,10 @@ def _described(origin: Origin, spec: object, name: str = "") -> Offer | None:
         description=_text(spec.get("description")),
         parameters_json=json_text({} if parameters is None else parameters),
         is_strict=strict if isinstance(strict, bool) else None,
+        home=home,
+        kind=kind,
+        function=function,
+        server=server,
     )
 
 
