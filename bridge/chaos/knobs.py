@@ -22,7 +22,7 @@ from bridge.standin.faults import ProviderFault
 T = TypeVar("T")
 
 STORM_S: Final = 30.0
-PROVIDER_KINDS_MAX: Final = 8
+PROVIDER_KINDS_MAX: Final = 6
 TOOL_KINDS_MAX: Final = 4
 
 # What a provider that is down for everybody says.
@@ -156,6 +156,10 @@ class Dial:
         """Return one of the options; the first is the default."""
         return options[self._loop.choose(len(options), f"knob/{name}")]
 
+    def in_turn(self, options: Sequence[T]) -> T:
+        """Return the option whose turn it is, so that many seeds meet all of them."""
+        return options[self._loop.choices.seed % len(options)]
+
     def subset(self, name: str, options: Sequence[T]) -> tuple[T, ...]:
         """Return some of the options, none by default."""
         return tuple(each for each in options if self._loop.choose(2, f"knob/{name}"))
@@ -243,7 +247,10 @@ def _rates(dial: Dial, faults: Sequence[ProviderFault]) -> Rates:
     return Rates(
         outage=dial.turn("outage", (None,) * 9 + OUTAGES),
         provider=dial.turn("provider", (0.0, 0.15, 0.4, 0.7)),
-        provider_faults=tuple(dial.turn("provider-fault", faults) for _ in range(kinds)),
+        provider_faults=(
+            dial.in_turn(faults),
+            *(dial.turn("provider-fault", faults) for _ in range(kinds)),
+        ),
         garble=dial.turn("garble", (0.0, 0.7)),
         swallow=dial.turn("swallow", (0.0, 0.0, 0.3)),
         tool=dial.turn("tool", (0.0, 0.2, 0.5, 1.0)),

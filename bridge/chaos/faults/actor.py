@@ -88,7 +88,7 @@ class ActorFaults(Interceptor):
         raise _CRASHES[kind]
 
     def _hang_s(self, role: Role) -> float:
-        options = (*HANGS_S, inf) if role in MORTAL else HANGS_S
+        options = (*HANGS_S, inf, inf) if role in MORTAL else HANGS_S
         pause_s = options[self._loop.choose(len(options), "hang/seconds")]
         name = "actor hang for good" if pause_s == inf else "actor hang"
         self._fired[f"{name}: {role.value}"] += 1
