@@ -93,7 +93,7 @@ def message_in(value: object, depth: int = RAW_NESTING_MAX) -> str:
     """
     if isinstance(value, str):
         return _message_in_text(value, depth)
-    if depth == 0:
+    if depth == 0 or not isinstance(value, dict | list):
         return ""
     if isinstance(value, list):
         return message_in(value[0], depth - 1) if value else ""
