@@ -58,7 +58,7 @@ _STATES: Final = frozenset(
 _BREAKERS: Final = frozenset(
     f"breaker {state}: {kind}"
     for state in ("opened", "half-open", "closed again")
-    for kind in ("user", "model", "tool")
+    for kind in ("user", "model", "tool", "server")
 )
 _NOTICES: Final = frozenset(
     f"notice: {notice.value}"
@@ -67,6 +67,7 @@ _NOTICES: Final = frozenset(
         Notice.TOOL_ROUNDS_SPENT,
         Notice.CALL_CUT_OFF,
         Notice.EFFORT_CHANGED,
+        Notice.ENDPOINT_CHANGED,
     )
 )
 _CALLS: Final = frozenset(f"calls {wants.value}" for wants in CALLING)

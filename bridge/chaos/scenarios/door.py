@@ -18,7 +18,7 @@ from actors.ports import Remedies, ToolBox
 from actors.testing.simloop import SimLoop
 from actors.values import ChatRequest, Role, TextPart, Tool, Turn, WireFormat
 from bridge.app import App
-from bridge.chaos.faults.answers import TOOLS
+from bridge.chaos.faults.answers import FIND, TOOLS, WRITE
 from bridge.chaos.faults.injected import InjectedCrash
 from bridge.chaos.faults.sink import DoorSink, Moment, Piece
 from bridge.chaos.trace import Answer, Trace, Visit
@@ -29,6 +29,9 @@ CATALOG_WAIT_S: Final = 45.0
 
 # How soon after what it sees a finger is on the button.
 REACTIONS_S: Final = (0.0, 0.01, 0.3)
+
+# Two of the tools run on one server.
+SERVERS: Final = {FIND: "shed", WRITE: "shed"}
 
 OFFERED: Final = tuple(
     Tool(name=name, description="", parameters_json='{"type":"object"}') for name in TOOLS
@@ -215,6 +218,7 @@ class Door:
                 self._sink,
                 user=visit.user,
                 box=order.box,
+                servers=SERVERS,
                 remedies=order.remedies,
             )
         except (KernelError, InjectedCrash) as error:

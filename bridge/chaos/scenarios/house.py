@@ -12,7 +12,15 @@ from actors.kernel.system import StopReport
 from actors.ports import Endpoint, Secret
 from actors.testing.simloop import SimLoop
 from actors.values import WireFormat
-from bridge.app import MODEL_FAILURES_FACTOR, App, Parts, Ports, model_policy, user_policy
+from bridge.app import (
+    MODEL_FAILURES_FACTOR,
+    SERVER_FAILURES_FACTOR,
+    App,
+    Parts,
+    Ports,
+    model_policy,
+    user_policy,
+)
 from bridge.chaos.faults.actor import ActorFaults
 from bridge.chaos.faults.answers import Part
 from bridge.chaos.faults.catalog import ScriptedCatalog
@@ -284,4 +292,5 @@ def _terms(settings: Settings) -> Mapping[str, BreakerTerms]:
         hold_s=of_model.hold_s,
         floor_max_s=of_model.backoff.floor_max_s,
     )
-    return {"user": one, "tool": one, "model": all_of_model}
+    all_of_server = replace(one, failures_max=SERVER_FAILURES_FACTOR * failures_max)
+    return {"user": one, "tool": one, "server": all_of_server, "model": all_of_model}
