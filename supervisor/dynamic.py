@@ -100,8 +100,8 @@ class DynamicSupervisor(ParentActor[DynamicMessage]):
             case StopChild(ref=ref):
                 if (kept := self._kept.get(ref)) is not None:
                     self._stop_child(kept, self._now_s() + kept.spec.shutdown_s)
-            case ListChildren(reply_to=reply_to):
-                self.answer(reply_to, Children(refs=tuple(self._kept)))
+            case ListChildren(reply_to=reply_to, token=token):
+                self.answer(reply_to, Children(refs=tuple(self._kept), token=token))
             case RestartDue(ref=ref):
                 self._restart(ref)
             case Shutdown(deadline_s=deadline_s):

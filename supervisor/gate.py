@@ -8,7 +8,7 @@ Receives   Admit          ask; answered when there is room, or refused
            StartedChild, StartRefused, Children   from the dynamic supervisor
            Terminated     work has ended: its permit is back, its keys' policies hear how
            WaitOver       a note to itself: who waited has gone, or waited long enough
-           CountDue       a note to itself: ask again who runs
+           CountDue       a note to itself: no answer yet, so ask again who runs
 Sends      Admitted, Refused   as the answer of `Admit`, also when this gate ends
            Granted, Refused    as the answer of `Claim`, likewise
            StartChild, ListChildren   to the dynamic supervisor
@@ -61,8 +61,11 @@ __all__ = [
     "Work",
 ]
 
-# Seconds until the dynamic supervisor is asked again who runs, if its mailbox was full.
+# Seconds until the dynamic supervisor is asked again who runs: its mailbox was full, or it was
+# asked and has not answered. The question may have been lost, and until it is answered nobody
+# is let in.
 COUNT_RETRY_S = 0.1
+COUNT_AGAIN_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,11 +181,13 @@ class GateActor(LoopActor[GateMessage]):
                 self._on_wait_over(work, why)
             case StartRefused(reason=reason, token=token):
                 self._on_refused(token, Refusal.FULL if reason == "full" else Refusal.NOT_STARTED)
-            case Children(refs=refs):
-                self._on_children(refs)
+            case Children(refs=refs, token=token):
+                # The answer to an earlier question, or life, knows nothing of what came after.
+                if self._is_counting and token == self._counted_token:
+                    self._on_children(refs)
             case CountDue():
                 assert self._children is not None, "only a supervisor is asked who runs"
-                self._count(self._children)
+                self._ask_who_runs(self._children)
             case _:
                 assert_never(message)
         if self._waiting.count:
@@ -348,16 +353,23 @@ class GateActor(LoopActor[GateMessage]):
     def _count(self, children: ActorRef[StartChild | ListChildren]) -> None:
         """Let nobody in until it is known who runs. The question follows all starts before it."""
         self._is_counting = True
+        # A number of its own, so that its answer is told from those to earlier questions.
+        self._tokens += 1
         self._counted_token = self._tokens
-        if children.offer(ListChildren(reply_to=self.actor_ref)):
-            return
-        if children.is_alive():
+        self._ask_who_runs(children)
+
+    def _ask_who_runs(self, children: ActorRef[StartChild | ListChildren]) -> None:
+        question = ListChildren(reply_to=self.actor_ref, token=self._counted_token)
+        if children.offer(question):
+            self.start_timer(CountDue, CountDue(), COUNT_AGAIN_S)
+        elif children.is_alive():
             self.start_timer(CountDue, CountDue(), COUNT_RETRY_S)
         else:
             self._on_children(())
 
     def _on_children(self, refs: tuple[ActorRef[Any], ...]) -> None:
         self._is_counting = False
+        self.cancel_timer(CountDue)
         for ref in refs:
             if ref not in self._running:
                 self._running[ref] = None

@@ -148,9 +148,9 @@ class Supervisor(ParentActor[SupervisorMessage]):
                 self._end_with(STOPPED)
             case StopChild(ref=ref):
                 self._on_stop_child(ref)
-            case ListChildren(reply_to=reply_to):
+            case ListChildren(reply_to=reply_to, token=token):
                 live = (k.ref for k in self._kept if k.stand is UP and k.ref is not None)
-                self.answer(reply_to, Children(refs=tuple(live)))
+                self.answer(reply_to, Children(refs=tuple(live), token=token))
             case RestartDue(ref=ref):
                 self._on_due(ref)
             case _:

@@ -205,12 +205,14 @@ class RestartDue(Struct, frozen=True, kw_only=True):
 
 
 class ListChildren(Struct, frozen=True, kw_only=True):
-    """Ask a supervisor who lives; answered with `Children`."""
+    """Ask a supervisor who lives; answered with `Children`, which repeat the `token`."""
 
     reply_to: ActorRef[Children]
+    token: int = 0
 
 
 class Children(Struct, Signal, frozen=True, kw_only=True):
     """The live children of a supervisor, oldest first."""
 
     refs: tuple[ActorRef[Any], ...]
+    token: int = 0

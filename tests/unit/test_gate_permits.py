@@ -5,6 +5,9 @@ from __future__ import annotations
 import pytest
 
 from actors import (
+    Children,
+    Drop,
+    Envelope,
     Interceptor,
     ListChildren,
     MailboxSpec,
@@ -151,6 +154,62 @@ async def test_a_late_answer_to_an_earlier_life_is_not_taken_for_anothers(stage:
     assert isinstance(answer := late.get(), Admitted)
     assert answer.ref is stage.ref("chats/b")
     assert hall.running() == 1, "what nobody owns any more was stopped"
+
+
+class LostQuestion(Interceptor):
+    """The fault: the first question who runs never gets there."""
+
+    def __init__(self) -> None:
+        self.times = 1
+
+    def sending(self, cell: Cell, envelope: Envelope) -> Drop | None:
+        if not isinstance(envelope.message, ListChildren):
+            return None
+        self.times -= 1
+        return Drop() if self.times >= 0 else None
+
+
+@simulated(seeds=5)
+async def test_a_lost_question_who_runs_is_asked_again(stage: Stage) -> None:
+    hall = Hall(stage, running_max=2)
+    await hall.answer("a")
+    stage.system.interceptors = (LostQuestion(),)
+    hall.gate.kill()
+    asked = hall.admit("b")
+    await stage.wait(3.0)
+    assert isinstance(asked.get(), Admitted)
+    assert hall.running() == 2
+    assert await hall.answer("c") is None
+
+
+class LateList(Interceptor):
+    """The fault: answers to who runs take as long as is said, a `StartedChild` ten seconds."""
+
+    def __init__(self, *delays_s: float) -> None:
+        self.delays_s = list(delays_s)
+
+    def signalling(self, cell: Cell, signal: Signal) -> float:
+        if isinstance(signal, StartedChild):
+            return 10.0
+        return self.delays_s.pop(0) if isinstance(signal, Children) and self.delays_s else 0.0
+
+
+@simulated(seeds=5)
+async def test_a_late_list_of_who_ran_is_not_taken_for_who_runs(stage: Stage) -> None:
+    hall = Hall(stage, running_max=1)
+    stage.system.interceptors = (LateList(3.0, 0.0, 5.0),)
+    hall.gate.kill()
+    first = hall.admit("a")
+    await stage.wait(2.0)  # "a" was let in after the second question, and runs.
+    hall.gate.kill()
+    second = hall.admit("b")
+    await stage.wait(2.5)  # The first answer, that nobody runs, has come meanwhile.
+    assert first.get() == Refused(why=Refusal.NOT_STARTED)
+    assert hall.running() == 1
+    await stage.wait(20.0)  # What nobody owns is stopped, and its permit goes on.
+    assert isinstance(answer := second.get(), Admitted)
+    assert answer.ref is stage.ref("chats/b")
+    assert hall.running() == 1
 
 
 @simulated(seeds=5)
