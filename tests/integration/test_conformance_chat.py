@@ -1,19 +1,14 @@
 """Recorded chat answers end up as the index says, wherever the network cuts them."""
 
 import json
-from dataclasses import dataclass, field
 
 import pytest
 
 from actors.values import (
-    Annotated,
     EndStatus,
-    ImageMade,
-    ReasoningMade,
     StreamEnded,
     StreamEvent,
     ToolCallBegan,
-    ToolCalled,
 )
 from bridge.openrouter.codec_chat import ChatCodec
 from tests.integration.conformance import Fold, Recording, chunkings, recordings, seed
@@ -35,31 +30,16 @@ ERRORS_AS_BODIES = tuple(
 LENGTH_WORDS = ("length", "max_output_tokens", "max_tokens")
 
 
-@dataclass
 class ChatFold(Fold):
-    """Adds up what only a chat answer tells as well."""
-
-    began: list[ToolCallBegan] = field(default_factory=list)
-    called: list[ToolCalled] = field(default_factory=list)
-    notes: list[Annotated] = field(default_factory=list)
-    images: list[ImageMade] = field(default_factory=list)
-    thoughts: list[ReasoningMade] = field(default_factory=list)
+    """Adds up what only a chat answer tells as well; nothing follows its end."""
 
     def take(self, event: StreamEvent) -> None:
         assert not self.ends, "the terminal event is the last"
-        match event:
-            case ToolCallBegan():
-                self.began.append(event)
-            case ToolCalled():
-                self.called.append(event)
-            case Annotated():
-                self.notes.append(event)
-            case ImageMade():
-                self.images.append(event)
-            case ReasoningMade():
-                self.thoughts.append(event)
-            case _:
-                super().take(event)
+        super().take(event)
+
+    @property
+    def began(self) -> list[ToolCallBegan]:
+        return [event for event in self.others if isinstance(event, ToolCallBegan)]
 
     @property
     def thinking(self) -> str:
@@ -121,7 +101,7 @@ def assert_as_expected(fold: ChatFold, recording: Recording) -> None:
     assert fold.refusal == (expect["refusal"] or "")
     assert fold.thinking == (expect["reasoning_text"] or "")
     assert_calls_as_expected(fold, expect["tool_calls"])
-    assert (len(fold.notes), len(fold.images)) == (expect["annotations"], expect["images"])
+    assert (len(fold.annotations), len(fold.images)) == (expect["annotations"], expect["images"])
     assert (end.status, end.incomplete_reason) == expected_ending(expect)
     assert end.native_reason == (expect["native_finish_reason"] or "")
     assert_error_as_expected(end, expect["error"])
@@ -134,10 +114,10 @@ def assert_as_expected(fold: ChatFold, recording: Recording) -> None:
 
 def assert_calls_as_expected(fold: ChatFold, calls: object) -> None:
     assert isinstance(calls, list)
-    told = [(c.call.call_id, c.call.name, c.call.arguments or "{}") for c in fold.called]
+    told = [(c.call.call_id, c.call.name, c.call.arguments or "{}") for c in fold.calls]
     assert told == [(c["call_id"], c["name"], c["arguments"] or "{}") for c in calls]
     announced = [(began.output_index, began.name) for began in fold.began]
-    assert announced == [(called.output_index, called.call.name) for called in fold.called]
+    assert announced == [(called.output_index, called.call.name) for called in fold.calls]
 
 
 def assert_error_as_expected(end: StreamEnded, error: object) -> None:
