@@ -15,7 +15,12 @@ PYTHON    ?= $(or $(shell for name in python3.11 python3.12 python3; do \
 PYTHON312 ?= python3.12
 # Both ends of the range of Open WebUIs that the pipe file serves.
 PINNED    := 0.6.28 0.12.4
-PIN_TESTS ?= tests/unit tests/property tests/integration
+# Where the pinned libraries are met; the faults of a provider look alike with each of them.
+PIN_TESTS ?= tests/unit tests/property $(addprefix tests/integration/test_,$(addsuffix .py,\
+               door_answers door_stop door_takeover door_tasks every_valve every_user_valve \
+               model_list_client onefile_load onefile_process onefile_release promises_tools \
+               promises_uvloop provider_client provider_failures proxies_and_tls \
+               tools_of_open_webui))
 
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
