@@ -174,6 +174,36 @@ def test_a_tool_that_ends_the_program_only_fails() -> None:
             called(box(function))
 
 
+def test_a_tool_that_cancels_itself_has_failed_like_any_other() -> None:
+    """SPEC 75: its breaker hears of it."""
+
+    async def give_up(city: str) -> str:
+        raise asyncio.CancelledError
+
+    async def wait_for_what_was_cancelled(city: str) -> str:
+        gone = asyncio.get_running_loop().create_future()
+        gone.cancel()
+        return str(await gone)
+
+    for function in (give_up, wait_for_what_was_cancelled):
+        with pytest.raises(ToolBroke) as caught:
+            called(box(function))
+        assert "CancelledError" in caught.value.facts.detail
+
+
+def test_a_call_that_is_stopped_is_cancelled_and_has_not_failed() -> None:
+    async def stopped() -> None:
+        async def wait(city: str) -> None:
+            await asyncio.Event().wait()
+
+        call = ToolCall(call_id="c", name="look", arguments='{"city":"Bonn"}')
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0):
+                await box(wait).invoke(call)
+
+    asyncio.run(stopped())
+
+
 def test_a_tool_that_raises_stop_iteration_does_not_hang_the_chat() -> None:
     """A future cannot hold this exception, and would never be done."""
 

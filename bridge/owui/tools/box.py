@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final, TypeAlias
 
@@ -166,6 +167,12 @@ class OwuiToolBox:
             raise ToolRefused(_facts("unfit", words.unfitting(offer.name)))
         try:
             return await run(function, arguments)
+        except asyncio.CancelledError as error:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise
+            # Nobody wants this call stopped: a tool that cancels itself has failed.
+            raise _failure(offer, error) from error
         except (Exception, SystemExit) as error:
             # A door: a tool is anybody's code, and one that calls exit() must not end a server.
             raise _failure(offer, error) from error
