@@ -184,7 +184,7 @@ class GateActor(LoopActor[GateMessage]):
             case Children(refs=refs, token=token):
                 # The answer to an earlier question, or life, knows nothing of what came after.
                 if self._is_counting and token == self._counted_token:
-                    self._on_children(refs)
+                    self.take_count(refs)
             case CountDue():
                 assert self._children is not None, "only a supervisor is asked who runs"
                 self._ask_who_runs(self._children)
@@ -337,7 +337,7 @@ class GateActor(LoopActor[GateMessage]):
         if ref is self._children:
             # Nobody is left to answer.
             self._counted_token = self._tokens
-            self._on_children(())
+            self.take_count(())
         elif ref in self._running:
             work = self._running.pop(ref)
             if work is not None:
@@ -365,16 +365,16 @@ class GateActor(LoopActor[GateMessage]):
         elif children.is_alive():
             self.start_timer(CountDue, CountDue(), COUNT_RETRY_S)
         else:
-            self._on_children(())
+            self.take_count(())
 
-    def _on_children(self, refs: tuple[ActorRef[Any], ...]) -> None:
+    def take_count(self, refs: tuple[ActorRef[Any], ...]) -> None:
+        """Learn who runs; what was asked for before the question, and does not, was lost."""
         self._is_counting = False
         self.cancel_timer(CountDue)
         for ref in refs:
             if ref not in self._running:
                 self._running[ref] = None
                 self.monitor(ref)
-        # What was to start before the question, and did not, was lost in a crash.
         for token in [token for token in self._starting if token <= self._counted_token]:
             self._on_refused(token, Refusal.NOT_STARTED)
 

@@ -8,9 +8,9 @@ counted here once more, for it must outlive the gate's crashes.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Protocol
 
-from actors.kernel.child_spec import Children, StartedChild, StartRefused
+from actors.kernel.child_spec import StartedChild, StartRefused
 from actors.kernel.permit import Claim, KeyPolicy
 from actors.kernel.ref import ActorRef
 from actors.kernel.signals import Crashed, ExitReason, Normal, Terminated
@@ -76,6 +76,11 @@ def watched(
             self.book.let_in(work, self.system.clock.now_s())
             super().let_in(work)
 
+        def take_count(self, refs: tuple[ActorRef[Any], ...]) -> None:
+            # Not every answer is taken: one to an earlier question is too old.
+            self.book.events.append(Recounted())
+            super().take_count(refs)
+
     return WatchedGate
 
 
@@ -122,12 +127,10 @@ class AdmissionBook:
             case StartRefused(token=token):
                 self.events.append(HeardEnd(at_s=now_s, visit=self._tokens[token]))
             case Terminated(ref=ref) if issubclass(ref.cell.actor_class, DynamicSupervisor):
-                self.events.append(Recounted())
+                pass
             case Terminated(ref=ref, reason=reason):
                 visit = ref.cell.spec.labels[0]
                 self.events.append(_heard_end(visit, reason, self._asked[visit].keys, now_s))
-            case Children():
-                self.events.append(Recounted())
             case _:
                 pass
 

@@ -58,6 +58,7 @@ class Hall:
         children_max: int = 1_000,
         gate_mailbox: MailboxSpec | None = None,
         history_max: int = 0,
+        gate: type[GateActor] = GateActor,
     ) -> None:
         self.stage, self.running_max, self.waiting_max = stage, running_max, waiting_max
         self.history_max = history_max
@@ -66,7 +67,7 @@ class Hall:
             ChildSpec(name="chats", start=chats, mailbox=MailboxSpec(messages_max=5_000)),
             ChildSpec(
                 name="gate",
-                start=partial(GateActor, f"{SUP}/chats"),
+                start=partial(gate, f"{SUP}/chats"),
                 mailbox=gate_mailbox or MailboxSpec(messages_max=5_000),
             ),
             intensity=OFTEN,

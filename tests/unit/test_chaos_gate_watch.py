@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections import defaultdict
 
+from actors.kernel.child_spec import Children
 from actors.kernel.signals import STOPPED, Crashed, Terminated
-from bridge.chaos.gate_events import BreakerTerms, GateEvent, HeardEnd, LetIn, Verdict
-from bridge.chaos.gate_watch import ClaimBook, watched
+from bridge.chaos.gate_events import BreakerTerms, GateEvent, HeardEnd, LetIn, Recounted, Verdict
+from bridge.chaos.gate_watch import AdmissionBook, ClaimBook, watched
 from bridge.chaos.invariants_gates import breaker_states, breakers_keep_the_law, limits_hold
 from bridge.chaos.trace import Trace
 from supervisor import GateActor, Granted
 from supervisor.gate import GateMessage
-from tests.unit.gate_hall import HOLD_S, POLICY
+from tests.unit.gate_hall import HOLD_S, POLICY, Hall
 from tests.unit.supervision_stage import Stage, simulated
 from tests.unit.workshop import Workshop
 
@@ -65,6 +66,21 @@ async def test_a_sound_gate_breaks_neither_its_limits_nor_the_law(stage: Stage) 
         "breaker half-open: k",
         "breaker closed again: k",
     }
+
+
+@simulated(seeds=3)
+async def test_only_the_count_that_a_gate_takes_is_written_down(stage: Stage) -> None:
+    """What was let in is not lost because an answer to an earlier question comes late."""
+    book = AdmissionBook()
+    hall = Hall(stage, gate=watched(GateActor, lambda _: book, lambda _name, _life: None))
+    await hall.answer("a")
+    hall.gate.kill()
+    assert await hall.answer("b") is None
+    counts = book.events.count(Recounted())
+    assert counts >= 1, "a new life counts who runs"
+    hall.gate.cell.signal(Children(refs=(), token=1))
+    await stage.wait()
+    assert book.events.count(Recounted()) == counts
 
 
 class Forgetful(GateActor):
