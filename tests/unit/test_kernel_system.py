@@ -163,3 +163,48 @@ async def test_those_that_watch_leave_no_trace_in_what_lives_on(stage: Stage) ->
     gc.collect()
     assert lasting.is_alive()
     assert not any(gone() for gone in watching)
+
+
+class Failing(LoopActor[Any]):
+    """Crashes on whatever it gets, in a callback."""
+
+    def receive(self, message: Any) -> Any:
+        raise ValueError(message)
+
+
+class FailingLater(LoopActor[Any]):
+    """Crashes on whatever it gets, in a task."""
+
+    async def receive(self, message: Any) -> Any:
+        raise ValueError(message)
+
+
+@pytest.mark.parametrize("kind", [Idle, Failing, FailingLater])
+@on_stage
+async def test_an_actor_that_has_ended_is_freed_without_the_collector(
+    stage: Stage, kind: type[LoopActor[Any]]
+) -> None:
+    """Thousands of them end in a minute: what they hold must not wait for a collection."""
+    gc.collect()
+    gc.disable()
+    try:
+        ref = stage.spawn(kind)
+        gone = weakref.ref(ref)
+        ref.tell("work")
+        await stage.settle()
+        if kind is Idle:
+            await ref.stop(block=False)
+        del ref
+        await stage.settle()
+        assert gone() is None
+    finally:
+        gc.enable()
+
+
+@on_stage
+async def test_the_address_of_an_actor_stays_the_same_after_its_end(stage: Stage) -> None:
+    ref = stage.spawn(Idle)
+    await ref.stop(block=False)
+    await stage.settle()
+    assert ref.cell.is_closed
+    assert ref.cell.ref is ref
