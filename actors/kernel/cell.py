@@ -9,7 +9,6 @@ and its bonds to others (`bonds.py`).
 from __future__ import annotations
 
 import functools
-import weakref
 from asyncio import CancelledError
 from collections import deque
 from collections.abc import Callable, Hashable
@@ -99,7 +98,7 @@ class Cell(Bonds):
         self.number = number
         label = spec.name or str(number)
         self.name = label if parent is None else f"{parent.name}/{label}"
-        self._ref = ActorRef(self)
+        self.ref = ActorRef(self)
         self.mailbox = spec.mailbox
         self.queue = deque()
         self.signals = None
@@ -570,10 +569,6 @@ class Cell(Bonds):
             self._call_next_offer()
         # Who keeps a ref keeps the cell: not what the actor was made of as well.
         self.spec = _outlived(self.spec)
-        # Cycles would stay until the garbage collector looks: the address knows this cell, and an
-        # error knows by its traceback who raised it.
-        self._pending_exit = None
-        self._ref = weakref.ref(self.ref)
 
     # --- what belongs to one life: timers and the stash ------------------------------------------
 

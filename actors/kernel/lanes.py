@@ -7,7 +7,6 @@ at a time. All of this belongs to the loop's thread and survives the lives of th
 
 from __future__ import annotations
 
-import weakref
 from collections import deque
 from collections.abc import Callable, Hashable
 from contextvars import ContextVar
@@ -43,7 +42,6 @@ class Lanes:
         "_offers",
         "_paused",
         "_probe_taken",
-        "_ref",
         "_resumed",
         "generation",
         "in_hand",
@@ -55,6 +53,7 @@ class Lanes:
         "phase",
         "queue",
         "receive_timeout",
+        "ref",
         "signals",
         "spec",
         "system",
@@ -64,6 +63,7 @@ class Lanes:
     spec: ChildSpec[Any]
     number: int
     name: str
+    ref: ActorRef[Any]
     mailbox: MailboxSpec
     queue: deque[Envelope]
     signals: deque[Signal] | None
@@ -81,19 +81,8 @@ class Lanes:
     _held_until_s: float | None
     _is_probing: bool
     _probe_taken: bool
-    # Weak once the cell is closed: whoever still knows the address keeps the cell, and nobody else.
-    _ref: ActorRef[Any] | weakref.ref[ActorRef[Any]]
 
     # --- what outsiders may know -----------------------------------------------------------------
-
-    @property
-    def ref(self) -> ActorRef[Any]:
-        """The cell's address: one and the same object for as long as anybody knows it."""
-        ref = self._ref
-        if not isinstance(ref, weakref.ref):
-            return ref
-        known = ref()
-        return ActorRef(cast("Cell", self)) if known is None else known
 
     @property
     def urn(self) -> str:
