@@ -186,6 +186,15 @@ class OwuiSink:
             settled.append((_CONTENT, f"{markdown}\n\n"))
         return settled
 
+    def leave(self) -> None:
+        """Nobody takes any more; call off what was to happen as time goes by.
+
+        The answer is still ended by whoever makes it. One that nobody was let in to make never
+        is, and a timer would keep it.
+        """
+        self._calm()
+        self._answer.hush()
+
     def take_events(self) -> list[dict[str, JsonValue]]:
         """Hand out the side events for an emitter, each once; only where nothing is streamed."""
         return self._answer.take_events()

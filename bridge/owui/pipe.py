@@ -262,6 +262,7 @@ class _Door:
                 visit.end()
                 self._tasks.hear(handed, call.snapshot, call.sink.ending, visit.app.now_s())
             self._timing.mark("end", error_id)
+            call.sink.leave()
             if call.sink.unsettled is not None:
                 with suppress(RuntimeError):
                     await settle(call)
@@ -283,6 +284,7 @@ class _Door:
                 if visit is not None:
                     visit.end()
                     self._tasks.hear(handed, call.snapshot, call.sink.ending, visit.app.now_s())
+                call.sink.leave()
                 if call.sink.unsettled is not None:
                     await settle(call)
         return completion_dict(

@@ -218,7 +218,7 @@ class AnswerShow:
         text = event.text
         if not text:
             return
-        self._hush()
+        self.hush()
         self._enter(Phase.THINKING)
         self.text_item = NOWHERE
         part = (event.output_index, event.part_index, event.kind)
@@ -239,8 +239,8 @@ class AnswerShow:
         for line in (*told, *lines.take(text, now_s)):
             self.say(words.thought(line))
 
-    def _hush(self) -> None:
-        """Something has come: nobody needs to be told any more that it will.
+    def hush(self) -> None:
+        """Something has come, or nobody waits any more: call off what would be said meanwhile.
 
         The pace is let go of as well. It knows this show, and together they would stay in memory
         until the garbage collector looks.
@@ -251,7 +251,7 @@ class AnswerShow:
 
     def _pause(self) -> None:
         """Something else than the flow of text or thinking comes."""
-        self._hush()
+        self.hush()
         self.text_item = self.thought_item = NOWHERE
         if self._lines is not None:
             for line in self._lines.rest(self._loop.time()):
@@ -345,7 +345,7 @@ class AnswerShow:
 
     def _worked(self, event: SideEvent) -> None:
         self._has_worked = True
-        self._hush()
+        self.hush()
         # What comes next is said again: these lines stand above it.
         self.text_item = NOWHERE
         self.say(event)

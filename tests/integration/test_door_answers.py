@@ -4,6 +4,7 @@ On virtual time, with the stand-in behind the ports.
 """
 
 import asyncio
+import gc
 import json
 import re
 from collections.abc import Callable
@@ -13,6 +14,7 @@ import pytest
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
 from actors.ports import ConnectionFailed, ErrorFacts
+from bridge.owui.show_pace import Reassurance
 from bridge.standin.faults import ProviderFault
 from bridge.standin.wishes import Wish
 from tests.integration.door_stage import Said, handed_over, read, read_whole, script_text
@@ -455,6 +457,12 @@ def test_calls_are_handed_over_with_the_names_that_open_webui_knows(way: Way) ->
 # --- stops -------------------------------------------------------------------------------------
 
 
+def waiting_lines() -> int:
+    """How many answers have a timer for their next line."""
+    gc.collect()
+    return sum(isinstance(each, Reassurance) for each in gc.get_objects())
+
+
 def stopped(events: Any) -> bool:
     return is_settled(events) and described(events)[-1] == "Stopped"
 
@@ -473,6 +481,24 @@ def test_a_stop_while_waiting_leaves_nothing_spinning(way: Way) -> None:
         assert stage.door.residence.guests == 1
         await first
         assert len(stage.posts) == 1, "its place in the queue was given back"
+
+    play_quietly(play, Wish(n=9, b=10, pace_ms=1000), way=way, MAX_CONCURRENT_REQUESTS=1)
+
+
+@WAYS
+def test_a_request_that_is_given_up_while_it_waits_is_not_kept_by_a_timer(way: Way) -> None:
+    """Its next line would be due seconds later, and there may be a thousand of them."""
+
+    async def play(stage: QuietScene) -> None:
+        first = stage.begin(user="bob")
+        await stage.until_asked(1)
+        before = waiting_lines()
+        asking = stage.begin()
+        await asyncio.sleep(1)
+        assert waiting_lines() == before + 1
+        await stage.stop(asking)
+        assert waiting_lines() == before
+        await first
 
     play_quietly(play, Wish(n=9, b=10, pace_ms=1000), way=way, MAX_CONCURRENT_REQUESTS=1)
 
