@@ -126,9 +126,7 @@ class AdmissionBook:
                 self.events.append(HeardStart(visit=ref.cell.spec.labels[0]))
             case StartRefused(token=token):
                 self.events.append(HeardEnd(at_s=now_s, visit=self._tokens[token]))
-            case Terminated(ref=ref) if issubclass(ref.cell.actor_class, DynamicSupervisor):
-                pass
-            case Terminated(ref=ref, reason=reason):
+            case Terminated(ref=ref, reason=reason) if not _keeps_chats(ref):
                 visit = ref.cell.spec.labels[0]
                 self.events.append(_heard_end(visit, reason, self._asked[visit].keys, now_s))
             case _:
@@ -175,6 +173,10 @@ class ClaimBook:
             running_max=self._running_max,
         )
         self.events += (entered, HeardStart(visit=visit))
+
+
+def _keeps_chats(ref: ActorRef[object]) -> bool:
+    return issubclass(ref.cell.actor_class, DynamicSupervisor)
 
 
 def _names(keys: Keys) -> tuple[str, ...]:
