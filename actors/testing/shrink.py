@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Final, TypeAlias
 
@@ -38,8 +39,8 @@ def shrink(
 ) -> Choices:
     """Put as many answers as possible back to the default.
 
-    Tries all at once, then whole tags, then halves, quarters and so on down to single answers,
-    and at last smaller answers in place of those that have to stay.
+    Tries all at once, then groups of tags down to single ones, then halves, quarters and so on
+    down to single answers, and at last smaller answers in place of those that have to stay.
 
     Args:
         scenario: what failed.
@@ -93,10 +94,23 @@ class _Search:
         return True
 
     def drop_tags(self) -> None:
-        """Try to do without a tag altogether, beginning with the one that answers most."""
-        tags = [tag for tag, _, _ in self.best]
-        for tag in sorted(set(tags), key=lambda tag: (-tags.count(tag), tag)):
-            self.accepts([item for item in self.best if item[0] != tag])
+        """Try to do without ever smaller groups of tags, those that answer most first."""
+        size = max(1, len(self._tags()) // 2)
+        while self.best and self._runs_left > 0:
+            self._drop_tags_by(size)
+            if size == 1:
+                return
+            size //= 2
+
+    def _drop_tags_by(self, size: int) -> None:
+        at = 0
+        while group := self._tags()[at : at + size]:
+            if not self.accepts([item for item in self.best if item[0] not in group]):
+                at += size
+
+    def _tags(self) -> list[str]:
+        counts = Counter(tag for tag, _, _ in self.best)
+        return sorted(counts, key=lambda tag: (-counts[tag], tag))
 
     def drop_chunks(self) -> None:
         """Try to do without ever smaller runs of answers, until no single one can go."""
