@@ -40,6 +40,9 @@ class MemoryTable:
 
     def add(self, artifacts: Sequence[Artifact], now_s: float) -> None:
         """Keep those whose ids are new."""
+        for artifact in artifacts:
+            assert artifact.chat_id, "an artifact belongs to a chat (SPEC 154)"
+            assert artifact.message_id, "an artifact belongs to an answer (SPEC 154)"
         with self._lock:
             for artifact in artifacts:
                 self._rows.setdefault(artifact.id, _Kept(artifact=artifact, used_s=now_s))
