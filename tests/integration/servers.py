@@ -177,7 +177,7 @@ def running_postgres() -> Iterator[Postgres]:
 
 
 @contextmanager
-def running_valkey(**settings: object) -> Iterator[ValkeyServer]:
+def running_valkey(**settings: str | int) -> Iterator[ValkeyServer]:
     """A server of one's own; `settings` are its configuration, with underscores."""
     folder = Path(tempfile.mkdtemp(prefix="greenroom-valkey-"))
     server = ValkeyServer(port=free_port(), data_dir=folder, **settings)

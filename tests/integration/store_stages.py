@@ -66,7 +66,9 @@ def artifact(
 class Stage(Protocol):
     """Rows that stores come and go on."""
 
-    clock: ManualClock
+    @property
+    def clock(self) -> ManualClock:
+        """The time of its stores."""
 
     def store(self) -> ArtifactStore:
         """Make a store, not open yet, on the rows of this stage."""
