@@ -105,6 +105,11 @@ class SqlStage:
     policy: SealPolicy
     run: Callable[[str], list[tuple[object, ...]]]
 
+    @property
+    def is_sqlite(self) -> bool:
+        assert self.database.url is not None
+        return self.database.url.reveal().startswith("sqlite")
+
     def store(self, key: str = KEY) -> ArtifactStore:
         return SqlArtifactStore(
             self.database,
