@@ -14,7 +14,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Final, Self
+from typing import Any, Final, Self
 
 HOST: Final = "127.0.0.1"
 CONNECTIONS_MAX: Final = 200
@@ -69,6 +69,7 @@ class TcpProxy:
         self._thread = threading.Thread(target=self._run, name="tcp-proxy", daemon=True)
         self._server: asyncio.Server | None = None
         self._lines: set[_Line] = set()
+        self._passing: set[asyncio.Future[Any]] = set()
         self._port = 0
         self._accepted = 0
         self._delay_s = 0.0
@@ -87,7 +88,8 @@ class TcpProxy:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._do(self._stop)
+        asyncio.run_coroutine_threadsafe(self._stop(), self._loop).result(_CALL_S)
+        self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(_CALL_S)
 
     @property
@@ -183,12 +185,13 @@ class TcpProxy:
         for line in self._lines:
             line.reset()
 
-    def _stop(self) -> None:
+    async def _stop(self) -> None:
         self._refuse()
-        for task in asyncio.all_tasks(self._loop):
-            if task is not asyncio.current_task():
-                task.cancel()
-        self._loop.call_later(0.0, self._loop.stop)
+        for passing in self._passing:
+            passing.cancel()
+        serving = asyncio.all_tasks() - {asyncio.current_task()}
+        if serving:
+            await asyncio.wait(serving, timeout=_CALL_S / 2)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._accepted += 1
@@ -204,10 +207,14 @@ class TcpProxy:
         self._lines.add(line)
         try:
             # Whichever side ends first takes the other one with it.
-            await asyncio.gather(
+            passing = asyncio.gather(
                 self._pass_on(reader, server, line, is_request=True),
                 self._pass_on(answers, writer, line, is_request=False),
             )
+            self._passing.add(passing)
+            # When the proxy stops, this is cancelled and the handler ends as any other.
+            await asyncio.gather(passing, return_exceptions=True)
+            self._passing.discard(passing)
         finally:
             line.close()
             self._lines.discard(line)

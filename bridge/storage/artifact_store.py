@@ -195,6 +195,9 @@ class SqlArtifactStore:
             failure: StoreError = StoreUnavailable(ErrorFacts(detail=AWAY))
         except (SQLAlchemyError, sqlite3.Error) as error:
             failure = store_error(error)
+        except OSError:
+            # Not every driver wraps what its socket raises.
+            failure = StoreUnavailable(ErrorFacts(detail=AWAY))
         self._is_checked = False
         # Outside of the blocks above: what was caught may hold a statement and its rows.
         raise failure
@@ -238,6 +241,8 @@ class SqlArtifactStore:
             make_table(opened.engine, opened.table)
         except SQLAlchemyError as error:
             failure = store_error(error)
+        except OSError:
+            failure = StoreUnavailable(ErrorFacts(detail=AWAY))
         else:
             return
         raise failure

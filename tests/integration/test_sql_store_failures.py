@@ -158,7 +158,12 @@ def test_a_torn_file_is_told_to_the_admin(sqlite_rows: SqlStage) -> None:
     whole = file.read_bytes()
     file.write_bytes(whole[:8192] + b"\xa5" * (len(whole) - 8192))
     store = SqlArtifactStore(sqlite_rows.database, sqlite_rows.table)
-    error = failure(lambda: (store.open(), store.save([artifact(999)])))
+
+    def use() -> None:
+        store.open()
+        store.save([artifact(999)])
+
+    error = failure(use)
     store.close()
     assert isinstance(error, StoreMisfit)
     assert error.facts.detail == errors.DAMAGED

@@ -195,9 +195,12 @@ def test_a_server_that_is_not_there_resets_the_line(echo: Echo) -> None:
         line.recv(10)
 
 
-def test_it_leaves_no_thread_behind(echo: Echo) -> None:
+def test_it_leaves_no_thread_behind_and_complains_of_nothing(
+    echo: Echo, caplog: pytest.LogCaptureFixture
+) -> None:
     with TcpProxy(echo.port) as proxy, line_to(proxy) as line:
         said(line, b"hello")
         proxy.stall()
         line.sendall(b"never")
     assert [t for t in threading.enumerate() if t.name == "tcp-proxy"] == []
+    assert caplog.records == []
