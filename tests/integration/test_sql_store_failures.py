@@ -346,6 +346,32 @@ def test_a_slow_line_is_slow_and_nothing_else(
             assert store.load("chat-1", [ID]).artifacts == (TOLD,)
 
 
+def test_a_row_that_is_read_while_the_sweeper_looks_at_it_is_kept(
+    postgres_server: Postgres, postgres_rows: SqlStage
+) -> None:
+    """The sweeper has found both rows as old; before it deletes them, one of them is read."""
+    engine = create_engine(postgres_server.url(scheme="postgresql+psycopg").reveal())
+    sweeper = SqlArtifactStore(
+        Database(shared=engine), postgres_rows.table, watch=postgres_rows.clock
+    )
+    reader = postgres_rows.store()
+    reader.open()
+    reader.save([TOLD, artifact(2)])
+    postgres_rows.clock.advance(101.0)
+
+    @event.listens_for(engine, "after_cursor_execute")
+    def read(_c: object, _cursor: object, statement: str, *_rest: object) -> None:
+        if statement.startswith("SELECT") and "created_at <" in statement:
+            reader.load("chat-1", [ID])
+
+    sweeper.open()
+    assert sweeper.sweep(100.0, 10) == 1
+    assert reader.load("chat-1", [ID, artifact(2).id]).artifacts == (TOLD,)
+    reader.close()
+    sweeper.close()
+    engine.dispose()
+
+
 def test_what_was_acknowledged_survives_a_killed_server() -> None:
     with running_postgres() as server:
         stage = postgres_stage(server)

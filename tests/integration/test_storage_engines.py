@@ -97,6 +97,27 @@ def test_an_engine_of_somebody_else_is_used_and_left_as_it_was(shared: Engine) -
         assert held.connection.dbapi_connection is used
 
 
+def test_few_rows_of_a_long_chat_are_found_by_their_ids(shared: Engine) -> None:
+    """With the index of the chat, each look at ten rows reads every row of the chat."""
+    asked: list[tuple[str, tuple[object, ...]]] = []
+
+    @event.listens_for(shared, "before_cursor_execute")
+    def note(
+        _c: object, _cursor: object, statement: str, values: tuple[object, ...], *_rest: object
+    ) -> None:
+        if "WHERE" in statement and "chat_id" in statement:
+            asked.append((statement, values))
+
+    use(Database(shared=shared))
+    assert {statement.split()[0] for statement, _ in asked} == {"SELECT", "UPDATE", "DELETE"}
+    with shared.connect() as connection:
+        plans = [
+            str(connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values).all())
+            for statement, values in tuple(asked)
+        ]
+    assert all("(id=?)" in plan and "ix_t" not in plan for plan in plans), plans
+
+
 def test_an_engine_that_does_not_work_is_replaced_by_one_of_our_own(
     tmp_path: Path, file: Path
 ) -> None:
