@@ -11,7 +11,7 @@ from sqlalchemy import Engine, create_engine, event, text
 from sqlalchemy.dialects import registry
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 
-from actors.ports import Secret, StoreError, StoreMisfit
+from actors.ports import Secret, StoreBusy, StoreError, StoreMisfit
 from bridge.storage import errors
 from bridge.storage.artifact_store import SqlArtifactStore
 from bridge.storage.engines import Database, Patience, own_engine
@@ -95,6 +95,17 @@ def test_an_engine_of_somebody_else_is_used_and_left_as_it_was(shared: Engine) -
     assert (pragma(shared, "synchronous"), pragma(shared, "journal_mode")) == (1, "delete")
     with shared.connect() as held:
         assert held.connection.dbapi_connection is used
+
+
+def test_an_engine_without_a_connection_to_spare_is_busy(file: Path) -> None:
+    engine = create_engine(f"sqlite:///{file}", pool_size=1, max_overflow=0, pool_timeout=0.05)
+    store = SqlArtifactStore(Database(shared=engine), "t")
+    store.open()
+    with engine.connect(), pytest.raises(StoreBusy):
+        store.save([artifact(1)])
+    store.save([artifact(1)])
+    store.close()
+    engine.dispose()
 
 
 def test_few_rows_of_a_long_chat_are_found_by_their_ids(shared: Engine) -> None:
