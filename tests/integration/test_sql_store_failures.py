@@ -94,6 +94,26 @@ def test_a_locked_file_is_busy_for_a_bounded_time(sqlite_rows: SqlStage) -> None
         assert store.load("chat-1", [ID]).artifacts == (TOLD,)
 
 
+def test_a_file_that_somebody_reads_is_used_before_it_changes_its_mode(
+    sqlite_rows: SqlStage,
+) -> None:
+    """A reader keeps the file from going over to WAL; that is no reason to do without it."""
+    file = file_of(sqlite_rows)
+    file.parent.mkdir()
+    with opened(sqlite_rows, database=replace(sqlite_rows.database, is_own_file=False)) as store:
+        store.save([TOLD])
+    other = sqlite3.connect(str(file), isolation_level=None)
+    other.execute("BEGIN")
+    other.execute(f"SELECT count(*) FROM {sqlite_rows.table}").fetchall()
+    with opened(sqlite_rows) as store:
+        assert store.load("chat-1", [ID]).artifacts == (TOLD,)
+    other.execute("COMMIT")
+    other.close()
+    with opened(sqlite_rows) as store:
+        store.save([artifact(2)])
+    assert sqlite_rows.run("PRAGMA journal_mode") == [("wal",)]
+
+
 def test_what_cannot_be_refreshed_is_read_all_the_same(
     sqlite_rows: SqlStage, caplog: pytest.LogCaptureFixture
 ) -> None:
