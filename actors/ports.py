@@ -13,6 +13,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
+from actors.artifacts import Artifact, Recalled
 from actors.values import (
     Catalog,
     ChatRequest,
@@ -195,6 +196,32 @@ class ToolBroke(ToolError):
     """It began and failed, and may have had an effect."""
 
 
+class StoreError(PortError):
+    """The artifact store could not do what it was asked to."""
+
+
+class StoreBusy(StoreError):
+    """Locked, timed out or out of connections: the same call may succeed in a moment."""
+
+    transient = True
+
+
+class StoreUnavailable(StoreError):
+    """The database is away, or went away; whether the last commit took place is not known.
+
+    Rows have ids of their own, so that saving them again is safe.
+    """
+
+    transient = True
+
+
+class StoreMisfit(StoreError):
+    """The store is there and of no use: a wrong password, other columns, no right, a full disk.
+
+    `facts.detail` is for the admin and holds no secret.
+    """
+
+
 class Secret:
     """A string that never shows itself: not in `repr`, not in a log, not in an error."""
 
@@ -345,6 +372,58 @@ class Remedied:
     name: str
     request: ChatRequest
     notice: Noticed | None = None
+
+
+class ArtifactStore(Protocol):
+    """Where artifacts are kept. Every method blocks: call them on a thread.
+
+    A store is used by one writer, several readers and one sweeper at a time, each on a thread of
+    its own. What is kept may be sealed; the callers see only what was put in.
+    """
+
+    def open(self) -> None:
+        """Connect, and make what is missing. Harmless when it is open.
+
+        Raises:
+            StoreError: it cannot be used, or not now.
+        """
+
+    def save(self, artifacts: Sequence[Artifact]) -> None:
+        """Keep all of them or none, durably, in one transaction.
+
+        An id that is there already counts as saved: whoever does not know whether a commit took
+        place saves again.
+
+        Raises:
+            StoreError: nothing is known to be kept.
+        """
+
+    def load(self, chat_id: str, ids: Sequence[str]) -> Recalled:
+        """Return those of this chat; each is kept for another full term from now (SPEC 156).
+
+        Raises:
+            StoreError: nothing can be read now. A single unreadable row is no error, but counted.
+        """
+
+    def forget(self, chat_id: str, ids: Sequence[str]) -> int:
+        """Delete them; return how many there were.
+
+        Raises:
+            StoreError: it cannot be done now.
+        """
+
+    def sweep(self, older_than_s: float, rows_max: int) -> int:
+        """Delete at most `rows_max` rows last used more than `older_than_s` seconds ago.
+
+        Returns:
+            How many were deleted; fewer than `rows_max`: there are no more.
+
+        Raises:
+            StoreError: it cannot be done now.
+        """
+
+    def close(self) -> None:
+        """Let go of all connections. Harmless when it is closed."""
 
 
 class ToolBox(Protocol):

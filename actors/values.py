@@ -103,7 +103,26 @@ class Reasoning(Struct, frozen=True, kw_only=True, gc=False):
         return f"Reasoning({self.wire.value})"
 
 
-Item: TypeAlias = Turn | ToolCall | ToolOutput | Reasoning
+class OpaqueItem(Struct, frozen=True, kw_only=True, gc=False):
+    """An item that the house does not know: its JSON text, as one provider format spells it.
+
+    The codec of that format passes it on unchanged, the other one leaves it out.
+    """
+
+    wire: WireFormat
+    json: str
+
+    def __repr__(self) -> str:
+        return f"OpaqueItem({self.wire.value})"
+
+
+class Mark(Struct, frozen=True, kw_only=True, gc=False):
+    """Here belongs a stored artifact. Marks are replaced before a request is encoded."""
+
+    artifact_id: str
+
+
+Item: TypeAlias = Turn | ToolCall | ToolOutput | Reasoning | OpaqueItem | Mark
 
 
 class Tool(Struct, frozen=True, kw_only=True, gc=False):

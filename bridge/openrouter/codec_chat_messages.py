@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from msgspec import Raw, Struct
 
-from actors.values import Item, Reasoning, Role, ToolCall, ToolOutput, Turn
+from actors.values import Item, Mark, OpaqueItem, Reasoning, Role, ToolCall, ToolOutput, Turn
 from bridge.openrouter.codec_chat_cache import marked
 from bridge.openrouter.loose_json import member
 from bridge.openrouter.wire_chat import written
@@ -93,7 +93,8 @@ def _drafts(items: Iterable[Item]) -> list[_Draft]:
     # Thinking belongs to what it led to.
     thoughts: list[Reasoning] = []
     for item in items:
-        if isinstance(item, Turn) and not item.parts:
+        if isinstance(item, OpaqueItem | Mark) or (isinstance(item, Turn) and not item.parts):
+            # Items of the other endpoint have no place here; a mark left over names nothing.
             continue
         if isinstance(item, Reasoning):
             thoughts.append(item)

@@ -15,6 +15,8 @@ from msgspec import UNSET, Raw, Struct, UnsetType
 from actors.values import (
     ImagePart,
     Item,
+    Mark,
+    OpaqueItem,
     OpaquePart,
     OpaqueTool,
     Part,
@@ -122,7 +124,9 @@ def wire_tools(tools: Iterable[Tool | OpaqueTool]) -> list[_Function | Raw]:
     return [_function(tool) if isinstance(tool, Tool) else _opaque_tool(tool) for tool in tools]
 
 
-def _wire_items(position: int, item: ToolCall | ToolOutput | Reasoning) -> Iterator[_WireItem]:
+def _wire_items(
+    position: int, item: ToolCall | ToolOutput | Reasoning | OpaqueItem | Mark
+) -> Iterator[_WireItem]:
     match item:
         case ToolCall(call_id=call_id, name=name, arguments=arguments):
             yield _Call(call_id=call_id, name=name, arguments=arguments or NO_ARGUMENTS)
@@ -135,6 +139,12 @@ def _wire_items(position: int, item: ToolCall | ToolOutput | Reasoning) -> Itera
             # What is no item at all would spoil the body around it.
             if kind is not None and kind not in NEVER_SENT:
                 yield Raw(json.encode())
+        case OpaqueItem(wire=wire, json=json):
+            if wire is WireFormat.RESPONSES and type_of(json) is not None:
+                yield Raw(json.encode())
+        case Mark():
+            # What it names could not be had: the conversation goes on without.
+            pass
         case _:
             assert_never(item)
 

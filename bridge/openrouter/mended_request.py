@@ -11,6 +11,8 @@ from actors.values import (
     ChatRequest,
     ImagePart,
     Item,
+    Mark,
+    OpaqueItem,
     OpaqueTool,
     Part,
     Reasoning,
@@ -54,8 +56,10 @@ def _mended_item(item: Item) -> Item:
             )
         case ToolOutput():
             return replace(item, call_id=mend(item.call_id), output=mend(item.output))
-        case Reasoning():
+        case Reasoning() | OpaqueItem():
             return replace(item, json=mend(item.json))
+        case Mark():
+            return item
 
 
 def _mended_part(part: Part) -> Part:

@@ -1,8 +1,14 @@
-"""Recorded streams live outside the project; a run without them says what it left out."""
+"""Recorded streams live outside the project; a run without them says what it left out.
+
+Real databases are started by the first test that asks for one.
+"""
 
 import pytest
 
 from tests.integration import conformance
+from tests.integration.servers import postgres_server, valkey_server
+
+__all__ = ["postgres_server", "valkey_server"]
 
 LEFT_OUT = pytest.StashKey[int]()
 

@@ -7,6 +7,8 @@ from actors.values import (
     ChatRequest,
     ImagePart,
     Item,
+    Mark,
+    OpaqueItem,
     OpaquePart,
     OpaqueTool,
     Parameter,
@@ -353,3 +355,12 @@ def test_half_a_character_anywhere_does_not_stop_the_request() -> None:
             {"type": "\ufffd"},
         ],
     }
+
+
+def test_what_only_the_other_endpoint_or_the_store_knows_is_left_out() -> None:
+    kept = OpaqueItem(wire=WireFormat.RESPONSES, json='{"type":"local_shell_call"}')
+    mark = Mark(artifact_id="0001HTMBY4XE60DACCVS")
+    asked = said(Role.USER, "hi")
+    call = ToolCall(call_id="c1", name="look", arguments="{}")
+    output = ToolOutput(call_id="c1", output="seen")
+    assert messages(kept, asked, mark, call, output) == messages(asked, call, output)

@@ -9,6 +9,8 @@ from actors.values import (
     ChatRequest,
     ImagePart,
     Item,
+    Mark,
+    OpaqueItem,
     OpaquePart,
     OpaqueTool,
     Parameter,
@@ -306,3 +308,16 @@ def test_half_a_character_that_json_escapes_does_not_stop_the_request_either() -
         )
     )
     assert json.dumps(body, ensure_ascii=False).count("\ufffd") == 3
+
+
+def test_an_item_that_the_house_does_not_know_goes_back_to_its_own_endpoint() -> None:
+    kept = OpaqueItem(wire=WireFormat.RESPONSES, json='{"type":"local_shell_call", "id":"sh_1"}')
+    body = encoded(request(kept)).body
+    assert kept.json.encode() in body
+    assert items_of(OpaqueItem(wire=WireFormat.CHAT, json='{"role":"tool"}')) == []
+
+
+def test_a_mark_that_nothing_took_the_place_of_is_left_out() -> None:
+    assert items_of(Mark(artifact_id="0001HTMBY4XE60DACCVS"), CALL, OUTPUT) == items_of(
+        CALL, OUTPUT
+    )
