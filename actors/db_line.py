@@ -114,11 +114,13 @@ class Line:
         self.rows_waiting += len(place.artifacts)
         self.weight_bytes += place.weight_bytes
 
-    def take(self) -> tuple[Place, ...]:
+    def take(self, rows_max: int | None = None) -> tuple[Place, ...]:
         """Return the next batch, oldest first; it stays in the books until it is `done`.
 
-        Saves whose asker has gone are forgotten on the way. A suspect goes alone.
+        Saves whose asker has gone are forgotten on the way. A suspect goes alone. `rows_max` is
+        for one that is to be smaller than the bound of a commit.
         """
+        rows_max = self.bounds.commit_rows_max if rows_max is None else rows_max
         batch: list[Place] = []
         rows = weight = 0
         while self._waiting:
@@ -130,7 +132,7 @@ class Line:
                 continue
             rows += len(place.artifacts)
             weight += place.weight_bytes
-            is_over = rows > self.bounds.commit_rows_max or weight > self.bounds.commit_bytes_max
+            is_over = rows > rows_max or weight > self.bounds.commit_bytes_max
             if batch and (is_over or place.is_suspect or batch[0].is_suspect):
                 break
             batch.append(self._waiting.popleft())
