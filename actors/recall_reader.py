@@ -24,6 +24,7 @@ from msgspec import Struct
 from actors.artifacts import Recalled
 from actors.kernel.actor import ThreadActor
 from actors.kernel.errors import ActorHeld, AskTimedOut, MailboxFull
+from actors.kernel.signals import Signal
 from actors.ports import ArtifactStore, PortError, StoreError
 
 _log = logging.getLogger("greenroom.storage")
@@ -48,13 +49,13 @@ class NotRead(Enum):
     BROKEN = "broken"
 
 
-class ArtifactsLoaded(Struct, frozen=True, kw_only=True):
+class ArtifactsLoaded(Struct, Signal, frozen=True, kw_only=True):
     """What could be read. Ids over the bound of one question count as missing."""
 
     recalled: Recalled
 
 
-class ArtifactsUnread(Struct, frozen=True, kw_only=True):
+class ArtifactsUnread(Struct, Signal, frozen=True, kw_only=True):
     """Nothing was read. `retry_after_s` is set where a policy says how long it holds."""
 
     reason: NotRead

@@ -17,7 +17,6 @@ from actors.db_writer import (
     NotSaved,
     SaveArtifacts,
 )
-from actors.kernel.actor import ThreadActor
 from actors.kernel.child_spec import Backoff, ChildSpec, Intensity, RestartPolicy, Then
 from actors.kernel.mailbox import MailboxSpec
 from actors.kernel.ref import ActorRef
@@ -195,7 +194,7 @@ async def furnished(
     *,
     bounds: LineBounds = DEFAULT_BOUNDS,
     policy: RestartPolicy = STORE_POLICY,
-    committer: type[ThreadActor[Any]] = DbCommitActor,
+    committer: type[DbCommitActor] = DbCommitActor,
 ) -> Room:
     """Start a writer and a committer as the product does."""
     store = store if store is not None else FakeStore()

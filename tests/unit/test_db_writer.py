@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from actors.db_line import LineBounds
-from actors.db_writer import NotSaved
+from actors.db_writer import DbWriterActor, NotSaved
 from actors.kernel.dead_letter import Loss
 from actors.ports import StoreBusy, StoreUnavailable
 from actors.testing.probe import Probe
@@ -317,7 +317,7 @@ async def test_shut_down_the_writer_commits_what_it_has(stage: Stage) -> None:
     for number in range(40):
         room.save(f"r{number}")
     stage.root.shut_down(5.0)
-    await stage.wait(5.0)
+    await stage.wait(1.0)
     assert len(room.saved) == 41
     assert stage.find("db_writer") is None
     room.check_law()
@@ -352,7 +352,7 @@ async def test_figures_tell_what_waits_and_what_became_of_the_rest(stage: Stage)
     room.save("bad")
     await stage.wait()
     behaviour = room.writer.cell.behaviour
-    assert behaviour is not None
+    assert isinstance(behaviour, DbWriterActor)
     figures = behaviour.figures()
     assert (figures.saved, figures.refused, figures.commits) == (1, 1, 1)
     assert (figures.rows_waiting, figures.bytes_waiting, figures.is_held) == (0, 0, False)

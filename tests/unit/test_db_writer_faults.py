@@ -124,7 +124,7 @@ async def test_a_committer_that_has_ended_for_good_refuses_everybody(stage: Stag
     await stage.wait()
     room.save("a")
     room.save_unasked("b")
-    await stage.wait()
+    await stage.wait(0.01)
     assert room.reasons() == {NotSaved.FAILED}
     room.check_law()
 
