@@ -129,9 +129,15 @@ async def test_a_plan_that_is_told_again_delays_nothing(stage: Stage) -> None:
 async def test_a_plan_that_comes_in_the_middle_of_a_sweep_does_not_end_it(stage: Stage) -> None:
     store = FakeStore(expired=3 * SLICE_ROWS)
     ref = await cleaner(stage, store, PLAN)
-    ref.tell(PlanSweeps(interval_s=24 * HOUR_S, keep_s=5.0))
+    ref.tell(PlanSweeps(interval_s=HOUR_S / 2, keep_s=5.0))
     await stage.wait(10 * SLICE_PAUSE_S)
     assert [keep_s for keep_s, _ in store.sweeps] == [1000.0, 5.0, 5.0, 5.0]
+    store.expired = 3 * SLICE_ROWS
+    while len(store.sweeps) < 5:
+        await stage.wait(0.1)
+    ref.tell(PlanSweeps(interval_s=48 * HOUR_S, keep_s=5.0))
+    await stage.wait(10 * SLICE_PAUSE_S)
+    assert store.expired == 0
 
 
 @simulated(seeds=3)

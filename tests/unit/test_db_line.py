@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import threading
+from typing import Any, cast
 
 import pytest
 
 from actors.artifacts import Artifact
 from actors.db_line import ROW_BYTES, ExitFlush, Line, LineBounds, Place, weight_bytes
+from actors.kernel.ref import ActorRef
 from actors.values import OpaqueItem, Reasoning, ToolCall, ToolOutput, WireFormat
 from tests.unit.storage_stage import FakeStore, artifact
 
@@ -80,6 +82,18 @@ def test_at_exit_all_that_is_left_is_committed_without_a_loop() -> None:
     assert ExitFlush(line, store).flush(WAIT_MAX_S) == 0
     assert store.rows.keys() == {"a", "b", "c", "d"}
     assert store.saves == [3, 1]
+
+
+def test_at_exit_what_askers_of_the_dead_loop_waited_for_is_committed_as_well() -> None:
+    class Gone:
+        def is_alive(self) -> bool:
+            return False
+
+    asked = place("a")
+    asked.reply_to = cast("ActorRef[Any]", Gone())
+    store = FakeStore()
+    assert ExitFlush(line_of(asked), store).flush(WAIT_MAX_S) == 0
+    assert store.rows.keys() == {"a"}
 
 
 def test_with_nothing_left_an_exit_touches_no_store() -> None:

@@ -13,6 +13,7 @@ from actors.artifacts import Recalled
 from actors.db_writer import ArtifactsRefused, ArtifactsSaved, NotSaved, SaveArtifacts
 from actors.kernel.actor import LoopActor
 from actors.kernel.child_spec import ChildSpec, Intensity, Restart, RestartPolicy, Then
+from actors.kernel.permit import Claim, Granted, Refusal, Refused
 from actors.kernel.ref import ActorRef
 from actors.ports import StoreBusy
 from actors.recall_reader import ArtifactsLoaded, ArtifactsUnread, LoadArtifacts, NotRead
@@ -163,6 +164,35 @@ async def test_a_gate_that_has_ended_lets_everybody_in(stage: Stage) -> None:
     hall = Hall(stage, SAVED)
     hall.gate.kill()
     assert await hall.answered(SAVE) == [SAVED]
+
+
+class OddGate(LoopActor[Any]):
+    """Answers each claim with these, or crashes on it."""
+
+    def __init__(self, *answers: Granted | Refused) -> None:
+        self._answers = answers
+
+    def receive(self, message: Claim) -> None:
+        if not self._answers:
+            raise KeyError
+        assert message.reply_to is not None
+        for each in self._answers:
+            message.reply_to.cell.signal(each)
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [(), (Refused(why=Refusal.FULL),), (Refused(why=Refusal.NOT_STARTED),), (Granted(),) * 2],
+    ids=["crash", "full", "not started", "granted twice"],
+)
+@simulated(seeds=5)
+async def test_a_gate_in_trouble_keeps_nobody_out_and_lets_nobody_in_twice(
+    stage: Stage, answers: tuple[Granted | Refused, ...]
+) -> None:
+    hall = Hall(stage, SAVED)
+    hall.gate = stage.system.spawn(ChildSpec(start=partial(OddGate, *answers)))
+    assert await hall.answered(SAVE) == [SAVED]
+    assert len(hall.heard) == 1
 
 
 @simulated(seeds=5)
