@@ -426,6 +426,20 @@ class ArtifactStore(Protocol):
         """Let go of all connections. Harmless when it is closed."""
 
 
+class Lease(Protocol):
+    """Who of several processes does a job that one of them is to do."""
+
+    def take(self, name: str, ttl_s: float) -> bool:
+        """Take the job of this name for `ttl_s` seconds, or keep it for as long again. Blocks.
+
+        Never raises: where nobody can be asked the answer is yes. Jobs under a lease do no harm
+        when they are done twice.
+
+        Returns:
+            Whether it is this process's job; False while another one has it.
+        """
+
+
 class ToolBox(Protocol):
     """The tools of one chat, wherever they run."""
 

@@ -1,0 +1,202 @@
+"""Does one piece of storage work for one chat, unless its user's policy holds (SPEC 160).
+
+Lifetime   temporary; one for what a turn reads, one for each time that it saves.
+Parent     the chat's supervisor; beside it the request, which goes on without an answer as well.
+
+Receives   Granted, Refused   from the gate of storage: is this user held?
+           ArtifactsLoaded, ArtifactsUnread   what became of a question to the reader
+           ArtifactsSaved, ArtifactsRefused   from the writer
+           TimeSpent      the work has taken too long
+Sends      Claim          to the gate
+           LoadArtifacts  ask, to the reader
+           SaveArtifacts  to the writer
+           ArtifactsLoaded, ArtifactsUnread, ArtifactsSaved, ArtifactsRefused   to its listener,
+                          one of them and once, as a signal
+
+Its end carries the outcome: normal, or crashed with a `StoreError`, which is how the user's policy
+learns of failures. What was not tried (a store that is held or full for everybody) is none of
+this user's. A gate that cannot be asked lets everybody in: it guards the user's time, not a bound.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, TypeAlias, assert_never
+
+from actors.db_writer import (
+    ArtifactsRefused,
+    ArtifactsSaved,
+    NotSaved,
+    SaveArtifacts,
+)
+from actors.kernel.actor import LoopActor
+from actors.kernel.child_spec import RestartPolicy
+from actors.kernel.permit import Claim, Granted, KeyPolicy, Refusal, Refused
+from actors.kernel.ref import ActorRef
+from actors.kernel.signals import NORMAL, Crashed, Poisoned
+from actors.ports import StoreUnavailable
+from actors.recall_reader import (
+    ArtifactsLoaded,
+    ArtifactsUnread,
+    LoadArtifacts,
+    NotRead,
+    unread,
+)
+
+# Permits of storage that may be taken at once: a wall, since the actors have bounds of their own.
+TURNS_MAX = 10_000
+
+# How long a chat waits for what it reads before it begins, and for the word that it may leave
+# marks when it has ended.
+LOAD_WAIT_MAX_S = 5.0
+SAVE_WAIT_MAX_S = 10.0
+
+# Outcomes that say nothing about this user's rows: nothing was tried.
+_NOT_TRIED = (NotSaved.HELD, NotSaved.FULL, NotSaved.STOPPING, NotRead.HELD)
+
+
+@dataclass(frozen=True, slots=True)
+class TimeSpent:
+    """The time that the work may take is over."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoragePermits:
+    """Whose storage it is, and who says whether it is held.
+
+    Attributes:
+        gate: a gate for claims only, the same for all chats.
+        user: whose failures count together.
+        policy: how many failures are borne, and what then.
+        history_max: failures remembered beyond those.
+    """
+
+    gate: ActorRef[Any]
+    user: str
+    policy: RestartPolicy
+    history_max: int = 0
+
+    def claim(self, holder: ActorRef[Any]) -> Claim:
+        """Word the claim of one piece of work."""
+        key = KeyPolicy(
+            key=f"storage:{self.user}", policy=self.policy, history_max=self.history_max
+        )
+        return Claim(
+            holder=holder,
+            keys=(key,),
+            running_max=TURNS_MAX,
+            fair_key=self.user,
+            reply_to=holder,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StorageSetup:
+    """Where storage is, and how long a chat waits for it."""
+
+    writer: ActorRef[SaveArtifacts]
+    reader: ActorRef[LoadArtifacts]
+    permits: StoragePermits
+    load_wait_max_s: float = LOAD_WAIT_MAX_S
+    save_wait_max_s: float = SAVE_WAIT_MAX_S
+
+
+StorageJob: TypeAlias = LoadArtifacts | SaveArtifacts
+StorageAnswer: TypeAlias = ArtifactsLoaded | ArtifactsUnread | ArtifactsSaved | ArtifactsRefused
+TurnMessage: TypeAlias = Granted | Refused | StorageAnswer | TimeSpent
+
+
+class StorageTurnActor(LoopActor[TurnMessage]):
+    """See the module docstring.
+
+    Args:
+        job: what to read, or to save; its `reply_to` is not used.
+        setup: where storage is.
+        listener: gets the one answer; of a save, with the token of the job.
+    """
+
+    def __init__(
+        self, job: StorageJob, setup: StorageSetup, listener: ActorRef[StorageAnswer]
+    ) -> None:
+        self._job = job
+        self._setup = setup
+        self._listener = listener
+        self._has_begun = False
+
+    def on_start(self) -> None:
+        """Ask whether this user is held."""
+        if not self._setup.permits.gate.offer(self._setup.permits.claim(self.actor_ref)):
+            self._begin()
+
+    def on_poisoned(self, notice: Poisoned) -> None:
+        """Whoever crashed on a message of ours has forgotten it."""
+        if notice.ref is self._setup.permits.gate:
+            self._begin()
+        else:
+            self._end(self._too_late())
+
+    def receive(self, message: TurnMessage) -> None:
+        """See the module docstring."""
+        match message:
+            case Granted():
+                self._begin()
+            case Refused(why=Refusal.HELD, retry_after_s=retry_after_s):
+                self._end(self._held(retry_after_s))
+            case Refused():
+                self._begin()
+            case TimeSpent():
+                self._end(self._too_late())
+            case ArtifactsLoaded() | ArtifactsUnread() | ArtifactsSaved() | ArtifactsRefused():
+                self._end(message)
+            case _:
+                assert_never(message)
+
+    def _begin(self) -> None:
+        # A claim that came twice is answered twice.
+        if self._has_begun:
+            return
+        self._has_begun = True
+        job, setup = self._job, self._setup
+        if isinstance(job, LoadArtifacts):
+            asked = setup.reader.ask(job, block=False, timeout=setup.load_wait_max_s)
+            self.pipe_to_self(asked, _as_it_is, unread)
+            return
+        save = SaveArtifacts(
+            artifacts=job.artifacts,
+            reply_to=self.actor_ref,
+            token=job.token,
+            batch_rows=job.batch_rows,
+        )
+        self.start_timer("time", TimeSpent(), setup.save_wait_max_s)
+        if not setup.writer.offer(save):
+            self._end(ArtifactsRefused(token=job.token, reason=NotSaved.FULL))
+
+    def _end(self, answer: StorageAnswer) -> None:
+        """Pass the answer on, and let the policy hear of it by the way this ends."""
+        self._listener.cell.signal(answer)
+        self.exit(Crashed(StoreUnavailable()) if is_failure(answer) else NORMAL)
+
+    def _held(self, retry_after_s: float) -> StorageAnswer:
+        if isinstance(self._job, LoadArtifacts):
+            return ArtifactsUnread(reason=NotRead.HELD, retry_after_s=retry_after_s)
+        return ArtifactsRefused(
+            token=self._job.token, reason=NotSaved.HELD, retry_after_s=retry_after_s
+        )
+
+    def _too_late(self) -> StorageAnswer:
+        if isinstance(self._job, LoadArtifacts):
+            return ArtifactsUnread(reason=NotRead.BUSY)
+        return ArtifactsRefused(token=self._job.token, reason=NotSaved.FAILED)
+
+
+def is_failure(answer: StorageAnswer) -> bool:
+    """Say whether an answer speaks against the storage of this user."""
+    match answer:
+        case ArtifactsUnread(reason=reason) | ArtifactsRefused(reason=reason):
+            return reason not in _NOT_TRIED
+        case _:
+            return False
+
+
+def _as_it_is(loaded: ArtifactsLoaded) -> ArtifactsLoaded:
+    return loaded
