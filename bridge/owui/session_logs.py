@@ -7,6 +7,7 @@ without a tree, or when it has just ended, a log goes straight into an archive.
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from typing import Any, Final
 
 from actors.kernel.child_spec import ChildSpec, RestartPolicy
@@ -27,6 +28,7 @@ from actors.session_log import StageSegment
 from bridge.owui.log_sessions import SessionLogs
 from bridge.session_logs.archive import ZipLogArchive
 from bridge.session_logs.children import ASSEMBLER, CLEANER, SESSION_LOG, session_log_children
+from bridge.session_logs.segment_rows import Packing
 from bridge.session_logs.sql_segments import SqlSegments, Transactions
 
 _log = logging.getLogger("greenroom.session_log")
@@ -49,30 +51,34 @@ class SessionLogDesk:
         clock = clock or SystemWatch()
         self._archive = archive or ZipLogArchive(clock)
         self._logs = SessionLogs(self._deliver, clock, entropy)
-        self._stager: ActorRef[Any] | None = None
-        self._keepers: tuple[ActorRef[Any], ...] = ()
-        self._settings: SessionLogSettings | None = None
+        self._system: ActorSystem | None = None
+        self._told: SessionLogSettings | None = None
 
     # --- with the tree ---------------------------------------------------------------------------
 
     def children(
-        self, transactions: Transactions | SegmentStore | None, *, policy: RestartPolicy
+        self,
+        transactions: Transactions | SegmentStore | None,
+        *,
+        policy: RestartPolicy,
+        settings: SessionLogSettings | None = None,
+        packing: Packing | None = None,
     ) -> tuple[ChildSpec[Any], ...]:
         """Describe the actors that belong into the tree; see `session_log_children`.
 
         Args:
             transactions: of the store of artifacts, or a store of segments, or None for neither.
             policy: of plumbing.
+            settings: what they begin with.
+            packing: seals what is staged, beside `transactions`.
         """
-        store = SqlSegments(transactions) if callable(transactions) else transactions
-        return session_log_children(self._archive, store, policy=policy, settings=self._settings)
+        store = SqlSegments(transactions, packing) if callable(transactions) else transactions
+        return session_log_children(self._archive, store, policy=policy, settings=settings)
 
     def connect(self, system: ActorSystem) -> None:
-        """Hand logs to the actors of this tree from now on."""
-        found = [system.find(f"{ROOT}/{name}") for name in (SESSION_LOG, ASSEMBLER, CLEANER)]
-        self._stager = found[0]
-        self._keepers = tuple(ref for ref in found[1:] if ref is not None)
-        self._settings = None
+        """Hand logs to the actors of this tree from now on, as soon as they have started."""
+        self._system = system
+        self._told = None
 
     def close(self) -> None:
         """Hand over what has ended, within a bound. Not for the loop: there, run it on a thread.
@@ -85,10 +91,12 @@ class SessionLogDesk:
 
     def begin(self, owner: LogOwner, settings: SessionLogSettings) -> bool:
         """See `SessionLogs.begin`. New settings are passed on to the actors."""
-        if settings != self._settings and (settings.is_enabled or self._settings is not None):
-            self._settings = settings
-            for ref in self._keepers:
+        if settings != self._told and (settings.is_enabled or self._told is not None):
+            keepers = [ref for name in (ASSEMBLER, CLEANER) if (ref := self._found(name))]
+            for ref in keepers:
                 ref.offer(UseLogSettings(settings=settings))
+            if keepers:
+                self._told = settings
         return self._logs.begin(owner, settings)
 
     def end(self, request_id: str, *, is_terminal: bool) -> None:
@@ -97,12 +105,10 @@ class SessionLogDesk:
 
     def _deliver(self, segment: LogSegment, settings: SessionLogSettings) -> None:
         """Pass a log on; on the thread of the collector."""
-        if self._stager is not None:
-            try:
-                self._stager.tell(StageSegment(segment=segment, settings=settings))
-            except ActorStopped:
-                self._stager = None
-            else:
+        stager = self._found(SESSION_LOG)
+        if stager is not None:
+            with suppress(ActorStopped):
+                stager.tell(StageSegment(segment=segment, settings=settings))
                 return
         try:
             self._archive.write_direct(segment, settings)
@@ -111,3 +117,6 @@ class SessionLogDesk:
                 "a session log is lost, it can be written nowhere: %s",
                 error.facts.detail or type(error).__name__,
             )
+
+    def _found(self, name: str) -> ActorRef[Any] | None:
+        return None if self._system is None else self._system.find(f"{ROOT}/{name}")

@@ -9,12 +9,12 @@ from __future__ import annotations
 import struct
 import zipfile
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from enum import Enum
 from importlib.util import find_spec
 from io import BytesIO
 from types import ModuleType
-from typing import BinaryIO, Final
+from typing import Any, BinaryIO, Final
 
 from actors.log_values import Compression
 from actors.ports import Secret
@@ -48,6 +48,15 @@ _METHODS: Final = {
 _BUILT_WITH: Final = {Compression.BZIP2: "_bz2", Compression.LZMA: "_lzma"}
 # Bzip2 knows no level 0; the others that have levels do.
 _LEVEL_MIN: Final = {Compression.BZIP2: 1}
+
+
+# The head of a member: its flags, its size unpacked, how long its name and its extras are.
+_HEAD: Final = struct.Struct("<6xH14xIHH")
+_AES_EXTRA: Final = struct.Struct("<HHH2sBH")
+_AES_ID: Final = 0x9901
+_ENCRYPTED: Final = 0x1
+_SIZE_FOLLOWS: Final = 0x8
+_SIZE_IS_LARGE: Final = 0xFFFFFFFF
 
 
 class WhyUnreadable(Enum):
@@ -130,21 +139,51 @@ def read_members(
         raise ZipUnreadable(why) from None
 
 
+def holds_only(data: bytes, names: Collection[str]) -> bool:
+    """Whether an archive that could be read holds these members and nothing else, each once."""
+    with zipfile.ZipFile(BytesIO(data)) as archive:
+        held = archive.namelist()
+    return set(held) <= set(names) and len(set(held)) == len(held)
+
+
 def _members(
     package: ModuleType, data: bytes, names: Sequence[str], password: Secret, bytes_max: int
 ) -> dict[str, bytes]:
     found: dict[str, bytes] = {}
     with package.AESZipFile(BytesIO(data)) as archive:
         infos = {info.filename: info for info in archive.infolist() if info.filename in names}
-        if not infos or any(info.wz_aes_version is None for info in infos.values()):
+        if not infos or not all(map(_is_sealed, infos.values())):
             raise ZipUnreadable(WhyUnreadable.NO_ARCHIVE)
         if sum(info.file_size for info in infos.values()) > bytes_max:
             raise ZipUnreadable(WhyUnreadable.TOO_LARGE)
+        if not all(_agrees(data, info) for info in infos.values()):
+            raise zipfile.BadZipFile
         archive.setpassword(_encoded(password) or b"\0")
         for name in names:
             if name in infos:
                 found[name] = _unpacked(archive, infos[name])
     return found
+
+
+def _is_sealed(info: Any) -> bool:
+    """Whether a member says that it is encrypted, and that with AES."""
+    return info.wz_aes_version is not None and bool(info.flag_bits & _ENCRYPTED)
+
+
+def _agrees(data: bytes, info: Any) -> bool:
+    """Whether the head of a member says the same of it as the list at the end.
+
+    The seal covers what is encrypted and not how it is to be unpacked, so nothing else would
+    notice when that has come to harm.
+    """
+    head = info.header_offset
+    flags, size, name_bytes, extra_bytes = _HEAD.unpack_from(data, head)
+    extra = data[head + _HEAD.size + name_bytes : head + _HEAD.size + name_bytes + extra_bytes]
+    how = _AES_EXTRA.pack(
+        _AES_ID, 7, info.wz_aes_version, b"AE", info.wz_aes_strength, info.compress_type
+    )
+    is_size = bool(flags & _SIZE_FOLLOWS) or size in {info.file_size, _SIZE_IS_LARGE}
+    return is_size and how in extra
 
 
 def _unpacked(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:

@@ -21,8 +21,14 @@ from actors.ports import (
     SessionLogSettings,
     Swept,
 )
-from bridge.session_logs.aes_zip import WhyUnreadable, ZipUnreadable, has_aes, write_members
-from bridge.session_logs.contents import Contents, members_with, read_contents
+from bridge.session_logs.aes_zip import (
+    WhyUnreadable,
+    ZipUnreadable,
+    has_aes,
+    holds_only,
+    write_members,
+)
+from bridge.session_logs.contents import MEMBERS, Contents, members_with, read_contents
 from bridge.session_logs.lines import lines_of, stamp
 from bridge.session_logs.places import (
     aside_name,
@@ -185,11 +191,13 @@ def _before(path: Path, settings: SessionLogSettings) -> _Before:
         return _Before()
     if path.is_symlink() or not path.is_file() or path.stat().st_size > FILE_BYTES_MAX:
         return _Before(identity=identity, is_odd=True)
+    data = path.read_bytes()
     try:
-        contents = read_contents(path.read_bytes(), settings.password)
+        contents = read_contents(data, settings.password)
     except ZipUnreadable:
         return _Before(identity=identity, is_odd=True)
-    return _Before(contents=contents, identity=identity)
+    # What somebody else put into it would not be carried over.
+    return _Before(contents=contents, identity=identity, is_odd=not holds_only(data, MEMBERS))
 
 
 def _identity(path: Path) -> tuple[int, int, int] | None:
