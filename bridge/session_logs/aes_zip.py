@@ -54,6 +54,8 @@ _LEVEL_MIN: Final = {Compression.BZIP2: 1}
 _HEAD: Final = struct.Struct("<6xH14xIHH")
 _AES_EXTRA: Final = struct.Struct("<HHH2sBH")
 _AES_ID: Final = 0x9901
+# The version of the format that leaves out the checksum of what is encrypted: it would tell of it.
+_WITHOUT_CHECKSUM: Final = 2
 _ENCRYPTED: Final = 0x1
 _SIZE_FOLLOWS: Final = 0x8
 _SIZE_IS_LARGE: Final = 0xFFFFFFFF
@@ -105,6 +107,7 @@ def write_members(
         compression=_METHODS[method],
         compresslevel=None if level is None else max(level, _LEVEL_MIN.get(method, 0)),
         encryption=_pyzipper.WZ_AES,
+        encryption_kwargs={"nbits": 256, "force_wz_aes_version": _WITHOUT_CHECKSUM},
     ) as archive:
         archive.setpassword(_encoded(password))
         for name, data in members.items():
