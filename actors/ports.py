@@ -14,6 +14,15 @@ from typing import Protocol
 from msgspec import Struct
 
 from actors.artifacts import Artifact, Recalled
+from actors.log_values import (
+    BundleKey,
+    Compression,
+    LogBundle,
+    LogFormat,
+    LogSegment,
+    PendingBundle,
+    StagedSegments,
+)
 from actors.values import (
     Catalog,
     ChatRequest,
@@ -220,6 +229,20 @@ class StoreMisfit(StoreError):
 
     `facts.detail` is for the admin and holds no secret.
     """
+
+
+class ArchiveError(PortError):
+    """A log archive could not be dealt with. `facts.detail` is for the admin: no secret in it."""
+
+
+class ArchiveUnwritable(ArchiveError):
+    """The folder cannot be written, or not now: no right, no room, something in the way."""
+
+    transient = True
+
+
+class ArchiveUnsupported(ArchiveError):
+    """Archives cannot be made here at all: a package is missing, or there is no password."""
 
 
 class Secret:
@@ -500,3 +523,150 @@ class Cancelled:
 
 
 Ending = Completed | Failed | Cancelled
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionLogSettings:
+    """How session logs are kept (the SESSION_LOG_* valves).
+
+    Attributes:
+        is_enabled: nothing is collected without it.
+        folder: where archives go, in a folder for each user and chat.
+        password: of the archives; without one there are none.
+        retention_days, cleanup_interval_s: how long they are kept, and how often that is looked at.
+        compression, compress_level: of the archives; None leaves the level to the method.
+        lines_max: lines of one request.
+        log_format: what an archive holds.
+        assembler_interval_s, assembler_jitter_s: the wait before staged segments are looked for.
+        batch_max: messages that are assembled in one go.
+        stale_finalize_s: age at which segments without an end are assembled as they are.
+        lock_stale_s: age at which the lock of another process is void.
+    """
+
+    is_enabled: bool = False
+    folder: str = "session_logs"
+    password: Secret = field(default_factory=lambda: Secret(""))
+    retention_days: int = 90
+    cleanup_interval_s: float = 3600.0
+    compression: Compression = Compression.LZMA
+    compress_level: int | None = None
+    lines_max: int = 20_000
+    log_format: LogFormat = LogFormat.JSONL
+    assembler_interval_s: float = 15.0
+    assembler_jitter_s: float = 10.0
+    batch_max: int = 25
+    stale_finalize_s: float = 21_600.0
+    lock_stale_s: float = 1_800.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UseLogSettings:
+    """To those who look after session logs: keep them like this from now on."""
+
+    settings: SessionLogSettings = field(repr=False)
+
+
+class SegmentStore(Protocol):
+    """Where segments wait to be assembled. Every method blocks: call them on a thread.
+
+    Several threads, and several processes, may use it at once.
+    """
+
+    def stage(self, segment: LogSegment) -> None:
+        """Keep it durably. An id that is there already counts as kept.
+
+        Raises:
+            StoreError: it is not known to be kept.
+        """
+
+    def pending(
+        self, *, stale_before_s: float, after_id: str, bundles_max: int
+    ) -> Sequence[PendingBundle]:
+        """List what can be assembled, by the ids of the oldest segments, which are unique.
+
+        Args:
+            stale_before_s: what has no end is listed if all of it was sealed before this time.
+            after_id: list only what comes after this `first_id`; "" begins at the beginning.
+            bundles_max: how many at the most.
+
+        Raises:
+            StoreError: it cannot be told now.
+        """
+
+    def lock(self, key: BundleKey, *, holder: str, now_s: float, stale_before_s: float) -> bool:
+        """Take the lock of one message, from its holder if that took it before `stale_before_s`.
+
+        Returns:
+            False where somebody else holds it. Who holds it already takes it again.
+
+        Raises:
+            StoreError: nobody knows whether it was taken; it will be stale some day.
+        """
+
+    def unlock(self, key: BundleKey, *, holder: str) -> None:
+        """Give the lock back; harmless where somebody else has it by now.
+
+        Raises:
+            StoreError: it cannot be done now; it will be stale some day.
+        """
+
+    def load(self, key: BundleKey) -> StagedSegments:
+        """Return all that is staged of one message.
+
+        Raises:
+            StoreError: nothing can be read now. An unreadable segment is no error, but counted.
+        """
+
+    def remove(self, ids: Sequence[str]) -> None:
+        """Delete segments; harmless where they are gone.
+
+        Raises:
+            StoreError: it cannot be done now.
+        """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filed:
+    """Where lines have gone.
+
+    Attributes:
+        path: of the archive.
+        kept_aside: what an older archive that could not be read is called now; "" for none.
+    """
+
+    path: str
+    kept_aside: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Swept:
+    """What a sweep removed; `is_done`: there is nothing more that has expired."""
+
+    files: int = 0
+    folders: int = 0
+    is_done: bool = True
+
+
+class LogArchive(Protocol):
+    """Where session logs end up. Every method blocks: call them on a thread."""
+
+    def merge(self, bundle: LogBundle, settings: SessionLogSettings) -> Filed:
+        """Put a bundle into the archive of its message, once, however often it is called.
+
+        Raises:
+            ArchiveError: the archive is as it was before.
+        """
+
+    def write_direct(self, segment: LogSegment, settings: SessionLogSettings) -> Filed:
+        """Put a segment that could not be staged into an archive of its own (SPEC 171).
+
+        Raises:
+            ArchiveError: it is not kept.
+        """
+
+    def sweep(self, settings: SessionLogSettings, *, files_max: int) -> Swept:
+        """Remove at most `files_max` archives that have expired, and folders that are empty.
+
+        Raises:
+            ArchiveError: the folder cannot be read.
+        """

@@ -14,6 +14,7 @@ from typing import Final
 from bridge.chaos import command as sim
 from bridge.demo import command as demo
 from bridge.onefile import command as pipe
+from bridge.session_logs import command as logs
 from bridge.standin import command as standin
 
 _USAGE_EXIT: Final = 2
@@ -39,6 +40,13 @@ COMMANDS: Final = (
         example="greenroom demo",
         add_arguments=demo.add_arguments,
         run=demo.run_command,
+    ),
+    Command(
+        name="logs",
+        purpose="read encrypted archives of session logs",
+        example="greenroom logs open ARCHIVE.zip --out DIR",
+        add_arguments=logs.add_arguments,
+        run=logs.run_command,
     ),
     Command(
         name="pipe",

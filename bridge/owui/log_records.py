@@ -24,6 +24,9 @@ WRITER_NAME: Final = "greenroom-writer"
 RECORDS_MAX: Final = 10_000
 CLOSE_S: Final = 2.0
 
+# Marks a record that LOG_LEVEL keeps out of the server's log.
+_FOR_SESSION_LOGS: Final = "is_for_session_logs"
+
 ExcInfo: TypeAlias = (
     tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
 )
@@ -50,6 +53,22 @@ def announce(ids: LogIds) -> None:
     _IDS.set(ids)
 
 
+def obey_level(level: int, *, is_collecting: bool) -> None:
+    """Let the server's log show records from this level on; cheap when nothing changes.
+
+    Args:
+        level: LOG_LEVEL.
+        is_collecting: whether session logs are kept: they take records of any level (SPEC 167).
+    """
+    logger = logging.getLogger(ROOT_NAME)
+    least = logging.DEBUG if is_collecting else level
+    if logger.level != least:
+        logger.setLevel(least)
+    for handler in logger.handlers:
+        if handler.get_name() == WRITER_NAME and handler.level != level:
+            handler.setLevel(level)
+
+
 class RequestLog(logging.LoggerAdapter[logging.Logger]):
     """The log of one request: its ids, and its own LOG_LEVEL whatever the logger's is.
 
@@ -57,16 +76,18 @@ class RequestLog(logging.LoggerAdapter[logging.Logger]):
         name: of the logger.
         ids: whose request it is.
         level: least severe level that is logged, by name.
+        is_collecting: whether a session log of the request is kept, which takes any level.
     """
 
-    def __init__(self, name: str, ids: LogIds, level: str) -> None:
+    def __init__(self, name: str, ids: LogIds, level: str, *, is_collecting: bool = False) -> None:
         super().__init__(logging.getLogger(name))
         self.ids = ids
         self._level = logging.getLevelNamesMapping()[level]
+        self._least = logging.DEBUG if is_collecting else self._level
 
     def isEnabledFor(self, level: int) -> bool:  # noqa: N802 - the name it has in `logging`
         """Whether a record of this level is logged."""
-        return level >= self._level and self.logger.manager.disable < level
+        return level >= self._least and self.logger.manager.disable < level
 
     def log(self, level: int, msg: object, *args: object, **kwargs: Any) -> None:
         """Log a record, if its level is severe enough for this request."""
@@ -89,6 +110,8 @@ class RequestLog(logging.LoggerAdapter[logging.Logger]):
             stack,
         )
         _stamp(record, self.ids)
+        if level < self._level:
+            setattr(record, _FOR_SESSION_LOGS, True)
         logger.handle(record)
 
 
@@ -127,13 +150,9 @@ class LogWriter(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Take a record, without waiting and without formatting its message."""
-        if not hasattr(record, "request_id"):
-            _stamp(record, _IDS.get())
-        if record.exc_info and not record.exc_text:
-            # Frames would keep alive whatever stands in them, a prompt among it.
-            record.exc_text = logging.Formatter().formatException(record.exc_info)
-        record.exc_info = None
-        self._thread.offer(record)
+        if not hasattr(record, _FOR_SESSION_LOGS):
+            prepare(record)
+            self._thread.offer(record)
 
     def detach(self) -> None:
         """Let go of the logger without waiting; what waits is still written."""
@@ -158,22 +177,11 @@ class LogWriter(logging.Handler):
         above = self._logger.parent
         assert above is not None, "every logger but the root has one above it"
         for record in records:
-            above.callHandlers(self._readable(record))
+            above.callHandlers(readable(record))
         dropped = self._thread.dropped - self._told_dropped
         if dropped:
             self._told_dropped += dropped
             above.callHandlers(self._note(f"{dropped} log records were left out: too many at once"))
-
-    def _readable(self, record: logging.LogRecord) -> logging.LogRecord:
-        """Format the message, as far as it may be shown."""
-        shown = copy.copy(record)
-        try:
-            shown.msg = loggable(record.getMessage())
-        except Exception as error:  # noqa: BLE001 - a door: any argument's `__str__` may fail
-            shown.msg = f"a log record could not be formatted: {type(error).__name__}"
-        shown.args = None
-        shown.exc_text = loggable(record.exc_text) if record.exc_text else None
-        return shown
 
     def _note(self, text: str) -> logging.LogRecord:
         record = self._logger.makeRecord(
@@ -181,6 +189,28 @@ class LogWriter(logging.Handler):
         )
         _stamp(record, NOBODY)
         return record
+
+
+def prepare(record: logging.LogRecord) -> None:
+    """Make a record fit to wait: it says whose it is, and keeps no frames; twice is harmless."""
+    if not hasattr(record, "request_id"):
+        _stamp(record, _IDS.get())
+    if record.exc_info and not record.exc_text:
+        # Frames would keep alive whatever stands in them, a prompt among it.
+        record.exc_text = logging.Formatter().formatException(record.exc_info)
+    record.exc_info = None
+
+
+def readable(record: logging.LogRecord) -> logging.LogRecord:
+    """Return a copy with the message formatted, as far as it may be shown (SPEC 189)."""
+    shown = copy.copy(record)
+    try:
+        shown.msg = loggable(record.getMessage())
+    except Exception as error:  # noqa: BLE001 - a door: any argument's `__str__` may fail
+        shown.msg = f"a log record could not be formatted: {type(error).__name__}"
+    shown.args = None
+    shown.exc_text = loggable(record.exc_text) if record.exc_text else None
+    return shown
 
 
 def _stamp(record: logging.LogRecord, ids: LogIds) -> None:

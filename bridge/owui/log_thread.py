@@ -47,10 +47,13 @@ class WriterThread(Generic[Item]):
         """Whether there is a thread."""
         return self._thread is not None
 
-    def offer(self, item: Item) -> bool:
-        """Take one thing, from any thread and without waiting. False: no room, it is dropped."""
+    def offer(self, item: Item, *, is_urgent: bool = False) -> bool:
+        """Take one thing, from any thread and without waiting. False: no room, it is dropped.
+
+        What is urgent needs no room; whoever offers it sees to a bound of its own.
+        """
         with self._lock:
-            if self._queue.qsize() >= self._items_max:
+            if self._queue.qsize() >= self._items_max and not is_urgent:
                 self._dropped += 1
                 return False
             if not self._is_ready():

@@ -1,0 +1,1 @@
+"""Session logs on disk: encrypted archives, what waits to go into them, and how they are read."""

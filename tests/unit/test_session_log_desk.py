@@ -1,0 +1,145 @@
+"""From a request's first record to its archive, through the actors of a tree."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from actors.kernel.child_spec import DEFAULT_POLICY, ChildSpec
+from actors.kernel.entropy import SeededEntropy
+from actors.kernel.system import ActorSystem
+from actors.ports import Secret, SessionLogSettings
+from actors.testing.manual_clock import ManualClock
+from bridge.owui.log_records import LogIds, RequestLog
+from bridge.owui.session_logs import SessionLogDesk
+from bridge.session_logs.contents import Contents, read_contents
+from supervisor import Supervisor
+from tests.unit.kernel_stage import until
+from tests.unit.log_stage import SETTINGS, MemoryArchive, MemorySegments, owner
+
+PASSWORD = Secret("open sesame")
+
+
+def log_of(request_id: str) -> RequestLog:
+    return RequestLog("greenroom.test", LogIds(request_id=request_id), "DEBUG")
+
+
+def a_request(desk: SessionLogDesk, settings: SessionLogSettings, request_id: str = "r") -> None:
+    """Let a request begin, log and end."""
+    desk.begin(owner(request_id=request_id), settings)
+    log_of(request_id).info("of %s", request_id)
+    desk.end(request_id, is_terminal=True)
+
+
+def opened(path: Path) -> Contents:
+    return read_contents(path.read_bytes(), PASSWORD)
+
+
+@pytest.fixture(autouse=True)
+def _all_levels() -> None:
+    logging.getLogger("greenroom").setLevel(logging.DEBUG)
+
+
+async def a_tree(
+    desk: SessionLogDesk, store: MemorySegments | None, settings: SessionLogSettings | None = None
+) -> ActorSystem:
+    """Start the actors below a supervisor; the last of them has started when this returns."""
+    system = ActorSystem("test", entropy=SeededEntropy(1))
+    children = desk.children(store, policy=DEFAULT_POLICY, settings=settings)
+    spec: ChildSpec[object] = ChildSpec(name="root", start=partial(Supervisor, children))
+    system.spawn(spec)
+    desk.connect(system)
+    await until(lambda: system.find("root/session_log"))
+    return system
+
+
+def test_a_tree_that_ends_leaves_an_archive_of_everything_that_has_ended(tmp_path: Path) -> None:
+    """SPEC 192: staged first, then assembled, all of it before the end."""
+    settings = replace(SETTINGS, folder=str(tmp_path), password=PASSWORD)
+    store = MemorySegments()
+
+    async def play() -> None:
+        desk = SessionLogDesk(SeededEntropy(1), ManualClock())
+        system = await a_tree(desk, store, settings)
+        for request_id in ("a", "b"):
+            a_request(desk, settings, request_id)
+        await asyncio.to_thread(desk.close)
+        report = await system.stop(10.0)
+        assert report.abandoned == ()
+
+    asyncio.run(play())
+    assert store.segments == {}
+    contents = opened(tmp_path / "u" / "c" / "m.zip")
+    lines = [json.loads(line) for line in contents.pages.json_lines]
+    assert [(line["request_id"], line["message"]) for line in lines] == [
+        ("a", "of a"),
+        ("b", "of b"),
+    ]
+    assert [each.name for each in (tmp_path / "u" / "c").iterdir()] == ["m.zip"]
+
+
+def test_without_a_store_each_request_leaves_an_archive_of_its_own(tmp_path: Path) -> None:
+    """SPEC 171."""
+    settings = replace(SETTINGS, folder=str(tmp_path), password=PASSWORD)
+
+    async def play() -> None:
+        desk = SessionLogDesk(SeededEntropy(1), ManualClock())
+        system = await a_tree(desk, None)
+        a_request(desk, settings)
+        await asyncio.to_thread(desk.close)
+        await system.stop(10.0)
+
+    asyncio.run(play())
+    assert opened(tmp_path / "u" / "c" / "m.r.zip").meta.requests == ("r",)
+
+
+def test_a_log_that_ends_after_its_tree_leaves_an_archive_as_well() -> None:
+    archive, store = MemoryArchive(), MemorySegments()
+
+    async def play() -> None:
+        desk = SessionLogDesk(SeededEntropy(1), ManualClock(), archive)
+        system = await a_tree(desk, store)
+        desk.begin(owner(), SETTINGS)
+        await system.stop(10.0)
+        log_of("r").info("late")
+        desk.end("r", is_terminal=True)
+        await asyncio.to_thread(desk.close)
+
+    asyncio.run(play())
+    (segment,) = archive.direct
+    assert [entry.message for entry in segment.entries] == ["late"]
+
+
+def test_while_it_is_off_nothing_reaches_the_actors() -> None:
+    archive, store = MemoryArchive(), MemorySegments()
+
+    async def play() -> None:
+        desk = SessionLogDesk(SeededEntropy(1), ManualClock(), archive)
+        system = await a_tree(desk, store)
+        a_request(desk, replace(SETTINGS, is_enabled=False))
+        desk.close()
+        await system.stop(10.0)
+
+    asyncio.run(play())
+    assert (store.asked, archive.merged, archive.direct) == ([], [], [])
+
+
+def test_new_settings_reach_the_actors_with_the_next_request() -> None:
+    archive, store = MemoryArchive(), MemorySegments()
+
+    async def play() -> None:
+        desk = SessionLogDesk(SeededEntropy(1), ManualClock(), archive)
+        system = await a_tree(desk, store)
+        a_request(desk, SETTINGS)
+        await asyncio.to_thread(desk.close)
+        await system.stop(10.0)
+
+    asyncio.run(play())
+    assert archive.messages == ["m"]
+    assert store.segments == {}
