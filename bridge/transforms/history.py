@@ -14,6 +14,7 @@ from typing import Final
 from msgspec import Struct
 from msgspec.structs import replace
 
+from actors.pairing import paired
 from actors.values import (
     Item,
     OpaquePart,
@@ -29,7 +30,6 @@ from actors.values import (
 from bridge.transforms.blocks import parts_of, text_of
 from bridge.transforms.details import without_details
 from bridge.transforms.json_text import NULL, json_text
-from bridge.transforms.pairing import paired
 from bridge.transforms.text import whole
 
 TOOL_ROLE: Final = "tool"

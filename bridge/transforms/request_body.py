@@ -13,6 +13,7 @@ from typing import Final
 from msgspec import Struct
 from msgspec.structs import replace
 
+from actors.retention import with_short_outputs
 from actors.values import ChatRequest, Item, Model, Parameter, WireFormat
 from bridge.transforms.history import history_of
 from bridge.transforms.images import ChosenImages, with_chosen_images
@@ -20,7 +21,6 @@ from bridge.transforms.json_text import NULL, json_text
 from bridge.transforms.model_ids import NO_MODELS, FoundModel, find_model
 from bridge.transforms.policy import NOBODY, Caller, RequestPolicy
 from bridge.transforms.request_policies import under_policy, with_custom_parameters
-from bridge.transforms.retention import with_short_outputs
 from bridge.transforms.text import whole
 from bridge.transforms.tool_specs import tool_choice_from
 from bridge.transforms.wires import wire_for
