@@ -476,6 +476,16 @@ class Noticed:
     amount: float | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Marked:
+    """What is kept of the answer: the ids of its artifacts, for marks at its very end.
+
+    Nothing to see, and nothing is said after it.
+    """
+
+    ids: tuple[str, ...]
+
+
 Shown: TypeAlias = (
     TextAdvanced
     | ReasoningAdvanced
@@ -488,6 +498,7 @@ Shown: TypeAlias = (
     | ToolEnded
     | ToolsHandedOver
     | Noticed
+    | Marked
 )
 
 

@@ -15,6 +15,7 @@ from actors.ports import Cancelled, Completed, Ending, Failed, ProviderError
 from actors.values import (
     Annotated,
     ImageMade,
+    Marked,
     Notice,
     Noticed,
     ReasoningAdvanced,
@@ -36,6 +37,7 @@ from bridge.transforms.chat_chunks import Piece, PieceKind
 from bridge.transforms.citation import source_of_citation, source_of_tool
 from bridge.transforms.image_text import image_markdown, inline_markdown, is_address
 from bridge.transforms.json_text import JsonValue, json_text
+from bridge.transforms.marks import marks_text
 from bridge.transforms.reasoning_status import ThinkingMode, ThoughtLines
 from bridge.transforms.side_event import STATUS, SideEvent, status
 from bridge.transforms.tool_calls import call_deltas
@@ -149,6 +151,8 @@ class AnswerShow:
                 self._handed_over(calls)
             case Noticed():
                 self._noticed(event)
+            case Marked(ids=ids):
+                self._marked(ids)
 
     def say(self, event: SideEvent) -> None:
         """Show a side event, where there is somebody to look at it; a status is not repeated."""
@@ -355,6 +359,11 @@ class AnswerShow:
         if notice.notice is Notice.TOOL_ROUNDS_SPENT and (text := self._looks.rounds_text(notice)):
             self._pause()
             self._block(text)
+
+    def _marked(self, ids: tuple[str, ...]) -> None:
+        """Name what is kept of the answer, for later turns: nobody sees these lines (SPEC 37)."""
+        if ids:
+            self._put(_CONTENT, marks_text(ids))
 
     def _completed(self, ending: Completed) -> None:
         """Say what it took, the one way or the other (SPEC 96)."""

@@ -14,6 +14,7 @@ from typing import Final
 from msgspec import Struct
 from msgspec.structs import replace
 
+from actors.pairing import paired
 from actors.values import (
     Item,
     OpaquePart,
@@ -29,7 +30,14 @@ from actors.values import (
 from bridge.transforms.blocks import parts_of, text_of
 from bridge.transforms.details import without_details
 from bridge.transforms.json_text import NULL, json_text
-from bridge.transforms.pairing import paired
+from bridge.transforms.marks import (
+    MARKS_PER_CHAT_MAX,
+    MARKS_PER_MESSAGE_MAX,
+    has_marks,
+    in_order,
+    newest,
+    without_marks,
+)
 from bridge.transforms.text import whole
 
 TOOL_ROLE: Final = "tool"
@@ -47,27 +55,32 @@ class History(Struct, frozen=True, kw_only=True, gc=False):
 
     `messages_dropped` had no role that is sent, or nothing to say; `items_dropped` are calls
     and outputs without each other, and thinking that led to nothing. `blocks_opaque` are
-    content blocks that are not known and passed on unchanged.
+    content blocks that are not known and passed on unchanged. `marks_dropped` were more than a
+    conversation may have.
     """
 
     items: tuple[Item, ...]
     messages_dropped: int = 0
     items_dropped: int = 0
     blocks_opaque: int = 0
+    marks_dropped: int = 0
 
 
-def history_of(messages: object, *, keeps_marks: bool = False) -> History:
+def history_of(messages: object, *, keeps_marks: bool = False, recalls: bool = False) -> History:
     """Read the messages of a body.
 
     Args:
         messages: what stands there; anything but a list counts as empty.
         keeps_marks: whether texts keep what they say about caching; see `parts_of`.
+        recalls: marks of artifacts become items in their places (SPEC 39, 40). Otherwise they
+            are only taken out of the answers: no model reads them.
     """
     listed: Sequence[object] = messages if isinstance(messages, list | tuple) else ()
     items: list[Item] = []
     dropped = 0
     # Ids that were made up for calls without one, for outputs that have none either.
     unnamed: deque[str] = deque()
+    reading = _Reading(unnamed=unnamed, keeps_marks=keeps_marks, recalls=recalls)
     for position, message in enumerate(listed):
         before = len(items)
         # `dict` first: to ask for the abstract class costs a multiple.
@@ -75,18 +88,20 @@ def history_of(messages: object, *, keeps_marks: bool = False) -> History:
             spelled = message.get("role")
             role = _ROLES.get(spelled) if isinstance(spelled, str) else None
             if role is _ASSISTANT:
-                items += _answer(message, position, unnamed, keeps_marks)
+                items += _answer(message, position, reading)
             elif role is not None:
                 if parts := parts_of(message.get("content"), keeps_marks=keeps_marks):
                     items.append(Turn(role=role, parts=parts))
             elif spelled == TOOL_ROLE:
                 items.append(_output(message, unnamed))
         dropped += len(items) == before
-    pairs = paired(items)
+    kept = newest(items, MARKS_PER_CHAT_MAX) if recalls else items
+    pairs = paired(kept)
     return History(
         items=pairs.items,
         messages_dropped=dropped,
         items_dropped=pairs.dropped,
+        marks_dropped=len(items) - len(kept),
         blocks_opaque=_blocks_opaque(pairs.items),
     )
 
@@ -100,30 +115,32 @@ def _blocks_opaque(items: Sequence[Item]) -> int:
     return count
 
 
-def _answer(
-    message: Mapping[object, object], position: int, unnamed: deque[str], keeps_marks: bool
-) -> Iterator[Item]:
+class _Reading(Struct, kw_only=True, gc=False):
+    """How messages are read; see `history_of`. `unnamed` are ids that were made up for calls."""
+
+    unnamed: deque[str]
+    keeps_marks: bool
+    recalls: bool
+
+
+def _answer(message: Mapping[object, object], position: int, reading: _Reading) -> Iterator[Item]:
     """Read an answer: its thinking comes before what it led to (FACTS, Reasoning)."""
     thinking = _objects(message.get("reasoning_details"))
     if thinking and (as_json := json_text(thinking)) != NULL:
         yield Reasoning(wire=WireFormat.CHAT, json=as_json)
-    parts = _spoken(parts_of(message.get("content"), keeps_marks=keeps_marks))
+    parts = _spoken(parts_of(message.get("content"), keeps_marks=reading.keeps_marks))
     refusal = message.get("refusal")
     if not parts and isinstance(refusal, str) and refusal:
         parts = (TextPart(text=whole(refusal)),)
     if parts:
-        phase = message.get("phase")
-        yield Turn(
-            role=_ASSISTANT,
-            parts=parts,
-            annotations=tuple(
-                as_json
-                for note in _objects(message.get("annotations"))
-                if (as_json := json_text(note)) != NULL
-            ),
-            phase=phase if isinstance(phase, str) and phase in _PHASES else "",
-        )
+        if not has_marks(parts):
+            yield _turn(message, parts)
+        elif reading.recalls:
+            yield from _marked(message, parts)
+        elif said := without_marks(parts):
+            yield _turn(message, said)
     # Ids that nobody asked for by the next answer belong to calls without an output.
+    unnamed = reading.unnamed
     unnamed.clear()
     calls = message.get("tool_calls")
     for index, call in enumerate(calls if isinstance(calls, list | tuple) else ()):
@@ -132,6 +149,30 @@ def _answer(
             if read.call_id == made_up:
                 unnamed.append(made_up)
             yield read
+
+
+def _marked(message: Mapping[object, object], parts: tuple[Part, ...]) -> list[Item]:
+    """Read what was said around marks; what was noted on it goes with the last of it."""
+    pieces = in_order(parts)
+    last = max((at for at, piece in enumerate(pieces) if isinstance(piece, tuple)), default=-1)
+    items: list[Item] = [
+        _turn(message, piece, has_notes=at == last) if isinstance(piece, tuple) else piece
+        for at, piece in enumerate(pieces)
+    ]
+    return newest(items, MARKS_PER_MESSAGE_MAX)
+
+
+def _turn(
+    message: Mapping[object, object], parts: tuple[Part, ...], *, has_notes: bool = True
+) -> Turn:
+    phase = message.get("phase")
+    notes = _objects(message.get("annotations")) if has_notes else ()
+    return Turn(
+        role=_ASSISTANT,
+        parts=parts,
+        annotations=tuple(as_json for note in notes if (as_json := json_text(note)) != NULL),
+        phase=phase if isinstance(phase, str) and phase in _PHASES else "",
+    )
 
 
 def _spoken(parts: tuple[Part, ...]) -> tuple[Part, ...]:

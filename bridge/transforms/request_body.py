@@ -13,6 +13,7 @@ from typing import Final
 from msgspec import Struct
 from msgspec.structs import replace
 
+from actors.retention import with_short_outputs
 from actors.values import ChatRequest, Item, Model, Parameter, WireFormat
 from bridge.transforms.history import history_of
 from bridge.transforms.images import ChosenImages, with_chosen_images
@@ -20,7 +21,6 @@ from bridge.transforms.json_text import NULL, json_text
 from bridge.transforms.model_ids import NO_MODELS, FoundModel, find_model
 from bridge.transforms.policy import NOBODY, Caller, RequestPolicy
 from bridge.transforms.request_policies import under_policy, with_custom_parameters
-from bridge.transforms.retention import with_short_outputs
 from bridge.transforms.text import whole
 from bridge.transforms.tool_specs import tool_choice_from
 from bridge.transforms.wires import wire_for
@@ -123,6 +123,7 @@ class ReadBody(Struct, frozen=True, kw_only=True, gc=False):
         messages_dropped: had no role that is sent, or nothing to say.
         items_dropped: calls and outputs without each other, and thinking that led to nothing.
         blocks_opaque: content blocks that are not known and passed on unchanged.
+        marks_dropped: marks of artifacts, more than a conversation may have.
         images_surplus: images of the newest question over the limit (SPEC 48).
         images_unseen: images that the model does not take (SPEC 50).
     """
@@ -133,6 +134,7 @@ class ReadBody(Struct, frozen=True, kw_only=True, gc=False):
     messages_dropped: int = 0
     items_dropped: int = 0
     blocks_opaque: int = 0
+    marks_dropped: int = 0
     images_surplus: int = 0
     images_unseen: int = 0
 
@@ -168,6 +170,7 @@ def read_body(
     models: Mapping[str, Model] = NO_MODELS,
     policy: RequestPolicy | None = None,
     caller: Caller = NOBODY,
+    recalls: bool = False,
 ) -> ReadBody:
     """Turn a body into a request, shaped by the settings.
 
@@ -179,6 +182,8 @@ def read_body(
         models: rows by exact id, from the same catalog.
         policy: the settings. Without them nothing is added, shortened or left out.
         caller: who asks.
+        recalls: whether marks of artifacts become items, for `actors.recall` to fill (SPEC 40:
+            there is a chat, a model and a store); otherwise they are taken out.
 
     Raises:
         RequestInvalid: no model, a model that the catalog lacks, or no message.
@@ -190,6 +195,7 @@ def read_body(
         model_ids=model_ids,
         models=models,
         policy=policy,
+        recalls=recalls,
     )
     if policy is None:
         return read
@@ -207,6 +213,7 @@ def read_plain_body(
     model_ids: Mapping[str, str],
     models: Mapping[str, Model] = NO_MODELS,
     policy: RequestPolicy | None = None,
+    recalls: bool = False,
 ) -> ReadBody:
     """Turn a body into a request with the parameters that the caller set; see `read_body`.
 
@@ -217,7 +224,9 @@ def read_plain_body(
     fields: Mapping[object, object] = body if isinstance(body, (dict, Mapping)) else {}
     found = _model(fields.get("model"), function_id, model_ids, models)
     wire = _wire(found.id, policy)
-    history = history_of(fields.get("messages"), keeps_marks=wire is WireFormat.CHAT)
+    history = history_of(
+        fields.get("messages"), keeps_marks=wire is WireFormat.CHAT, recalls=recalls
+    )
     if not history.items:
         raise RequestInvalid(
             RequestFault.MESSAGES_MISSING, where="messages", got=_described(fields.get("messages"))
@@ -241,6 +250,7 @@ def read_plain_body(
         messages_dropped=history.messages_dropped,
         items_dropped=history.items_dropped,
         blocks_opaque=history.blocks_opaque,
+        marks_dropped=history.marks_dropped,
         images_surplus=chosen.surplus,
         images_unseen=chosen.unseen,
     )

@@ -8,13 +8,13 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
+from actors.pairing import paired
+from actors.retention import HEAD_CHARS, TAIL_CHARS, with_short_outputs
 from actors.values import Item, Model, Role, TextPart, ToolCall, ToolOutput, Turn
 from bridge.transforms.details import without_details
 from bridge.transforms.history import history_of
-from bridge.transforms.pairing import paired
 from bridge.transforms.policy import RequestPolicy
 from bridge.transforms.request_body import chat_request
-from bridge.transforms.retention import HEAD_CHARS, TAIL_CHARS, with_short_outputs
 
 WORDS = st.text(min_size=1, max_size=8)
 CALLS = st.lists(

@@ -13,6 +13,7 @@ from actors.ports import Completed
 from actors.values import (
     Annotated,
     ImageMade,
+    Marked,
     Notice,
     Noticed,
     ReasoningKind,
@@ -355,3 +356,33 @@ def test_what_waits_is_weighed_whatever_it_is() -> None:
         assert sink.show([cited()])
 
     play(scene)
+
+
+# --- marks ---------------------------------------------------------------------------------------
+
+MARK = "0001HTMBY4XE60DACCVS"
+
+
+@pytest.mark.parametrize("looks", [UI, PLAIN, replace(UI, is_streaming=False)])
+def test_marks_end_the_answer(looks: Looks) -> None:
+    """SPEC 37."""
+    marked = Marked(ids=(MARK, MARK[:-1] + "T"))
+    screen = seen([text("Five.")], [marked], looks=looks, ending=Completed())
+    assert screen.content == f"Five.\n\n[{MARK}]: #\n[{MARK[:-1]}T]: #\n"
+
+
+def test_marks_stand_behind_all_that_is_shown() -> None:
+    screen = seen([started(), ended()], [Marked(ids=(MARK,))], looks=WITH_CARDS)
+    assert screen.content.startswith("<details>")
+    assert screen.content.endswith(f"</details>\n\n\n\n[{MARK}]: #\n")
+
+
+def test_marks_are_no_words() -> None:
+    """Nothing is said about them: an answer of marks alone is still no answer."""
+    marked = seen([thought("hm")], [Marked(ids=(MARK,))], ending=Completed())
+    assert marked.statuses == seen([thought("hm")], ending=Completed()).statuses
+    assert marked.content == f"\n\n[{MARK}]: #\n"
+
+
+def test_nothing_kept_is_nothing_shown() -> None:
+    assert seen([text("Five.")], [Marked(ids=())]).content == "Five."

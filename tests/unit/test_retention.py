@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from actors.retention import shortened, with_short_outputs
 from actors.values import Item, Role, TextPart, ToolCall, ToolOutput, Turn
-from bridge.transforms.retention import shortened, with_short_outputs
 
 LONG = "".join(chr(ord("a") + at % 26) for at in range(1000))
 

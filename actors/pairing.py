@@ -11,7 +11,16 @@ from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
 
-from actors.values import Item, Reasoning, Role, ToolCall, ToolOutput, Turn
+from actors.values import (
+    Item,
+    Mark,
+    OpaqueItem,
+    Reasoning,
+    Role,
+    ToolCall,
+    ToolOutput,
+    Turn,
+)
 
 # Most conversations hold nothing else, and nothing in them has a partner.
 _TURNS_ALONE = {Turn}
@@ -34,38 +43,38 @@ def paired(items: Sequence[Item]) -> Paired:
     """
     if {*map(type, items)} == _TURNS_ALONE:
         return Paired(items=tuple(items), dropped=0)
-    outputs = _outputs_by_call(items)
+    pairs = pairs_of(items)
     kept: list[Item] = []
-    waiting: list[ToolOutput] = []
+    waiting: list[Item] = []
     for at, item in enumerate(items):
         if isinstance(item, ToolCall):
-            if at in outputs:
+            if (output_at := pairs.get(at)) is not None:
                 kept.append(item)
-                waiting.append(outputs[at])
+                waiting.append(items[output_at])
             continue
         kept += waiting
         waiting.clear()
         if not isinstance(item, ToolOutput):
             kept.append(item)
     kept += waiting
-    left = _with_consequence(kept)
+    left = with_consequence(kept)
     return Paired(items=tuple(left), dropped=len(items) - len(left))
 
 
-def _outputs_by_call(items: Sequence[Item]) -> Mapping[int, ToolOutput]:
-    """Find the output of each call, by the position of the call."""
+def pairs_of(items: Sequence[Item]) -> Mapping[int, int]:
+    """Find the position of each call's output, by the position of the call."""
     unanswered: dict[str, deque[int]] = {}
-    outputs: dict[int, ToolOutput] = {}
+    pairs: dict[int, int] = {}
     for at, item in enumerate(items):
         if isinstance(item, ToolCall):
             unanswered.setdefault(item.call_id, deque()).append(at)
         elif isinstance(item, ToolOutput) and (calls := unanswered.get(item.call_id)):
-            outputs[calls.popleft()] = item
-    return outputs
+            pairs[calls.popleft()] = at
+    return pairs
 
 
-def _with_consequence(items: Sequence[Item]) -> list[Item]:
-    """Drop thinking that no answer and no call follows."""
+def with_consequence(items: Sequence[Item]) -> list[Item]:
+    """Drop thinking that led to nothing; a mark may name what it led to."""
     left: list[Item] = []
     follows: Item | None = None
     for item in reversed(items):
@@ -80,4 +89,4 @@ def _with_consequence(items: Sequence[Item]) -> list[Item]:
 def _is_consequence(item: Item | None) -> bool:
     if isinstance(item, Turn):
         return item.role is Role.ASSISTANT
-    return isinstance(item, ToolCall | Reasoning)
+    return isinstance(item, ToolCall | Reasoning | OpaqueItem | Mark)
