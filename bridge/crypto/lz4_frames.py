@@ -65,7 +65,7 @@ class LibraryFrames:
             room_bytes = min(stated or bytes_max, bytes_max) + 1
             unpacking = self._library.LZ4FrameDecompressor()
             plain: bytes = unpacking.decompress(frame, max_length=room_bytes)
-        except (RuntimeError, ValueError, EOFError):
+        except RuntimeError:
             return None
         if len(plain) > bytes_max:
             return plain

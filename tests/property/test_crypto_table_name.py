@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from actors.ports import Secret
 from bridge.crypto.table_name import CHARS_MIN, table_name
 
-IDS = st.text(st.characters(codec=None, exclude_categories=()), max_size=200)
+# Half of a surrogate pair is rare among all characters, so it gets a share of its own.
+IDS = st.text(st.characters() | st.characters(categories=["Cs"]), max_size=200)
 KEYS = IDS.map(Secret)
 BOUNDS = st.integers(CHARS_MIN, 200)
 NAME = re.compile(r"response_items_[a-z0-9](?:[a-z0-9_]*[a-z0-9])?_[0-9a-f]{8}", re.ASCII)

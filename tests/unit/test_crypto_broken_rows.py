@@ -78,6 +78,13 @@ def test_what_is_too_short_for_a_seal_is_truncated(wrapper: dict[str, object], t
 
 
 @pytest.mark.parametrize("wrapper", [SEALED, EARLIER], ids=["ours", "earlier"])
+def test_what_ends_in_half_a_group_of_signs_is_truncated(wrapper: dict[str, object]) -> None:
+    text = str(wrapper["ciphertext"])
+    for cut in (1, 2, 3, 5):
+        assert why({**wrapper, "ciphertext": text[:-cut]}) is WhyBroken.TRUNCATED
+
+
+@pytest.mark.parametrize("wrapper", [SEALED, EARLIER], ids=["ours", "earlier"])
 def test_a_row_that_was_cut_anywhere_is_refused(wrapper: dict[str, object]) -> None:
     text = str(wrapper["ciphertext"])
     for end in range(len(text)):
@@ -140,7 +147,7 @@ def test_what_has_no_header_is_refused(wrapped: Callable[[bytes], object], packe
 
 
 @pytest.mark.parametrize(
-    "text", [b"", b"{", b"[]", b'"text"', b"null", b"\xff\xfe{}", b"[" * 200_000, b"{} {}"]
+    "text", [b"", b"{", b"[]", b'"text"', b"null", b"\xff\xfe{}", b'{"a":"\xff"}', b"[" * 200_000, b"{} {}"]
 )
 @pytest.mark.parametrize("wrapped", [sealed, fernet])
 def test_what_is_no_json_object_is_refused(wrapped: Callable[[bytes], object], text: bytes) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 from types import ModuleType
 
 import lz4.frame
@@ -73,6 +74,19 @@ def test_a_frame_that_holds_too_much_is_refused(states_size: bool) -> None:
     bomb = lz4.frame.compress(bytes(PAYLOAD_BYTES_MAX + 1), store_size=states_size)
     assert len(bomb) < PAYLOAD_BYTES_MAX // 100, "a small frame, and a large claim"
     assert why(LZ4 + bomb) is WhyBroken.TOO_LARGE
+
+
+@pytest.mark.parametrize("states_size", [True, False])
+def test_a_frame_that_holds_too_much_is_not_unpacked_to_its_end(states_size: bool) -> None:
+    bomb = lz4.frame.compress(bytes(64 * 1024 * 1024), store_size=states_size)
+    tracemalloc.start()
+    try:
+        with pytest.raises(SealBroken):
+            library().decompress(bomb, 1024 * 1024)
+        _, peak_bytes = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak_bytes < 8 * 1024 * 1024
 
 
 @pytest.mark.parametrize("states_size", [True, False])

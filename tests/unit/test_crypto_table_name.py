@@ -45,6 +45,11 @@ def test_ids_that_look_alike_when_sanitised_have_tables_of_their_own() -> None:
     assert len(names) == 4
 
 
+def test_half_a_character_in_a_key_is_passed_over_as_the_earlier_pipe_did() -> None:
+    whole = table_name("p", Secret("key"), chars_max=UNBOUNDED)
+    assert table_name("p", Secret("k\ud800ey"), chars_max=UNBOUNDED) == whole
+
+
 def test_a_new_key_means_a_new_table() -> None:
     names = {table_name("p", Secret(key), chars_max=UNBOUNDED) for key in ("", "k", "K")}
     assert len(names) == 3
