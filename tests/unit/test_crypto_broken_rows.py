@@ -147,7 +147,18 @@ def test_what_has_no_header_is_refused(wrapped: Callable[[bytes], object], packe
 
 
 @pytest.mark.parametrize(
-    "text", [b"", b"{", b"[]", b'"text"', b"null", b"\xff\xfe{}", b'{"a":"\xff"}', b"[" * 200_000, b"{} {}"]
+    "text",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b'"text"',
+        b"null",
+        b"\xff\xfe{}",
+        b'{"a":"\xff"}',
+        b"[" * 200_000,
+        b"{} {}",
+    ],
 )
 @pytest.mark.parametrize("wrapped", [sealed, fernet])
 def test_what_is_no_json_object_is_refused(wrapped: Callable[[bytes], object], text: bytes) -> None:
