@@ -7,8 +7,6 @@ earlier pipe: what people stored with it opens here, and the other way round (SP
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache
@@ -17,6 +15,7 @@ from typing import Final, TypeAlias
 from cryptography.fernet import Fernet, InvalidToken
 
 from actors.ports import Secret
+from bridge.crypto.fernet_key import fernet_of, utf8
 
 PREFIX: Final = "encrypted:"
 
@@ -82,13 +81,13 @@ def decrypt_valve(stored: str, secret_key: str) -> Decrypted:
 
 @lru_cache(maxsize=_REMEMBERED_MAX)
 def _sealed(text: str, secret_key: str) -> str:
-    return PREFIX + _fernet(secret_key).encrypt(_utf8(text)).decode("ascii")
+    return PREFIX + _fernet(secret_key).encrypt(utf8(text)).decode("ascii")
 
 
 @lru_cache(maxsize=_REMEMBERED_MAX)
 def _opened(stored: str, secret_key: str) -> Decrypted:
     try:
-        opened = _fernet(secret_key).decrypt(_utf8(stored[len(PREFIX) :]))
+        opened = _fernet(secret_key).decrypt(utf8(stored[len(PREFIX) :]))
         return Opened(secret=Secret(opened.decode("utf-8", "surrogatepass")))
     except (InvalidToken, UnicodeDecodeError):
         # Another key, or a token that was cut or edited: nobody can tell which.
@@ -97,10 +96,4 @@ def _opened(stored: str, secret_key: str) -> Decrypted:
 
 @lru_cache(maxsize=2)
 def _fernet(secret_key: str) -> Fernet:
-    digest = hashlib.sha256(_utf8(secret_key)).digest()
-    return Fernet(base64.urlsafe_b64encode(digest))
-
-
-def _utf8(text: str) -> bytes:
-    # Lone surrogates can stand in JSON and in environment variables; they must not raise here.
-    return text.encode("utf-8", "surrogatepass")
+    return fernet_of(secret_key)

@@ -1,0 +1,141 @@
+"""Whatever JSON is sealed comes back, and only as it was, only there (SPEC 152)."""
+
+from __future__ import annotations
+
+from base64 import b64decode
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bridge.crypto.ciphertext import text_of
+from bridge.crypto.key_ring import KeyRing
+from bridge.crypto.seal_broken import SealBroken
+from bridge.crypto.sealing import RowIdentity, associated_data
+from tests.unit.crypto_stage import ROW, VECTORS, ring
+
+# Lone surrogates are part of JSON, and of ids that somebody made up. Among all characters they
+# are rare, so they get a share of their own.
+TEXTS = st.text() | st.text(st.characters() | st.characters(categories=["Cs"]))
+NUMBERS = st.integers() | st.floats(allow_nan=False, allow_infinity=False)
+JSON = st.recursive(
+    st.none() | st.booleans() | NUMBERS | TEXTS,
+    lambda inner: st.lists(inner, max_size=5) | st.dictionaries(TEXTS, inner, max_size=5),
+)
+OBJECTS = st.dictionaries(TEXTS, JSON, max_size=5)
+ROWS = st.builds(RowIdentity, artifact_id=TEXTS, chat_id=TEXTS, message_id=TEXTS, item_type=TEXTS)
+KEYS = TEXTS.filter(bool)
+THRESHOLDS = st.none() | st.integers(0, 200)
+
+RING = ring("k", compress_min_bytes=0)
+
+
+def opens(keys: KeyRing, wrapper: object, row: RowIdentity) -> bool:
+    try:
+        keys.open(wrapper, row)
+    except SealBroken:
+        return False
+    return True
+
+
+@given(payload=OBJECTS, row=ROWS, key=KEYS, compress_min_bytes=THRESHOLDS)
+def test_any_json_object_comes_back_as_it_was(
+    payload: dict[str, object], row: RowIdentity, key: str, compress_min_bytes: int | None
+) -> None:
+    keys = ring(key, compress_min_bytes=compress_min_bytes)
+    assert repr(keys.open(keys.seal(payload, row), row)) == repr(payload)
+
+
+@given(payload=OBJECTS, repeated=TEXTS, times=st.integers(0, 2000))
+def test_compression_changes_the_size_and_nothing_else(
+    payload: dict[str, object], repeated: str, times: int
+) -> None:
+    payload = {**payload, "long": repeated * times}
+    compressed, plain = RING.seal(payload, ROW), ring("k").seal(payload, ROW)
+    assert len(compressed["ciphertext"]) <= len(plain["ciphertext"])
+    assert RING.open(compressed, ROW) == RING.open(plain, ROW) == payload
+
+
+@given(payload=OBJECTS, at=st.integers(0, 10**6))
+def test_any_flipped_bit_of_what_is_sealed_is_refused(payload: dict[str, object], at: int) -> None:
+    wrapper = RING.seal(payload, ROW)
+    sealed = bytearray(b64decode(wrapper["ciphertext"]))
+    bit = at % (len(sealed) * 8)
+    sealed[bit // 8] ^= 1 << bit % 8
+    assert not opens(RING, {**wrapper, "ciphertext": text_of(bytes(sealed))}, ROW)
+
+
+@given(payload=OBJECTS, kept=st.floats(0, 1, exclude_max=True), data=st.data())
+def test_a_shortened_or_lengthened_row_is_refused(
+    payload: dict[str, object], kept: float, data: st.DataObject
+) -> None:
+    wrapper = RING.seal(payload, ROW)
+    text = wrapper["ciphertext"]
+    assert not opens(RING, {**wrapper, "ciphertext": text[: int(len(text) * kept)]}, ROW)
+    more = data.draw(st.text(min_size=1))
+    assert not opens(RING, {**wrapper, "ciphertext": text + more}, ROW)
+
+
+@given(payload=OBJECTS, row=ROWS, other=ROWS)
+def test_a_row_opens_for_its_own_identity_alone(
+    payload: dict[str, object], row: RowIdentity, other: RowIdentity
+) -> None:
+    wrapper = RING.seal(payload, row)
+    assert opens(RING, wrapper, row)
+    assert opens(RING, wrapper, other) == (row == other)
+
+
+@given(
+    text=st.text(max_size=12),
+    cuts=st.tuples(*[st.lists(st.integers(0, 12), min_size=3, max_size=3)] * 2),
+)
+def test_moving_letters_between_the_parts_of_an_identity_makes_another_one(
+    text: str, cuts: tuple[list[int], list[int]]
+) -> None:
+    one, other = (identity_cut(text, sorted(at)) for at in cuts)
+    assert (associated_data(one, "kid") == associated_data(other, "kid")) == (one == other)
+
+
+def identity_cut(text: str, at: list[int]) -> RowIdentity:
+    first, second, third = at
+    return RowIdentity(
+        artifact_id=text[:first],
+        chat_id=text[first:second],
+        message_id=text[second:third],
+        item_type=text[third:],
+    )
+
+
+@given(
+    wrapper=JSON
+    | st.fixed_dictionaries(
+        {"enc_v": JSON | st.sampled_from([1, 2]), "ciphertext": JSON},
+        optional={"kid": JSON | st.just(RING.kid)},
+    )
+)
+def test_whatever_stands_in_a_row_is_refused_in_one_way(wrapper: object) -> None:
+    with pytest.raises(SealBroken):
+        RING.open(wrapper, ROW)
+    assert RING.needs_rotation(wrapper) in {True, False}
+
+
+@given(payload=OBJECTS, row=ROWS, old=KEYS, new=KEYS)
+def test_a_rotated_row_holds_what_it_held(
+    payload: dict[str, object], row: RowIdentity, old: str, new: str
+) -> None:
+    keys = ring(new, old)
+    before = ring(old, compress_min_bytes=0).seal(payload, row)
+    after = keys.reseal(before, row)
+    assert keys.needs_rotation(before) == (old != new)
+    assert not keys.needs_rotation(after)
+    assert keys.open(before, row) == ring(new).open(after, row) == payload
+
+
+@given(at=st.integers(0, 10**6), vector=st.sampled_from(VECTORS["encrypted_rows"]))
+def test_an_edited_row_of_the_earlier_pipe_is_refused(at: int, vector: dict[str, object]) -> None:
+    stored = vector["stored_payload"]
+    token = bytearray(stored["ciphertext"].encode())
+    bit = at % (len(token) * 8)
+    token[bit // 8] ^= 1 << bit % 8
+    edited = {**stored, "ciphertext": token.decode("latin-1")}
+    assert not opens(ring(str(vector["artifact_encryption_key"])), edited, ROW)
