@@ -20,7 +20,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -76,6 +76,19 @@ ADMISSION_WAIT_MAX_S: Final = 600.0
 STOP_S: Final = 2.0
 
 
+class Annex(Protocol):
+    """A part of the tree that an adapter brings along; it starts last, and ends first."""
+
+    def children(self) -> tuple[ChildSpec[Any], ...]:
+        """Describe the actors, as children of the root."""
+
+    def connect(self, system: ActorSystem) -> None:
+        """Take the tree they live in, which has started."""
+
+    def close(self) -> None:
+        """Hand over what is to be handed over, while they live. Blocks: run it on a thread."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ports:
     """The world, as the actors see it; and how to let go of it.
@@ -84,6 +97,7 @@ class Ports:
         store: where artifacts are kept; None: nowhere.
         obey: told the settings of each chat before it begins, for adapters that follow them;
             answers whether there is a place to keep anything.
+        annex: more actors, if there are any.
         close: lets go of everything.
     """
 
@@ -93,6 +107,7 @@ class Ports:
     close: Callable[[], Any]
     store: ArtifactStore | None = None
     obey: Callable[[Settings], bool] | None = None
+    annex: Annex | None = None
 
 
 class Place(Struct, frozen=True, kw_only=True):
@@ -168,6 +183,8 @@ class App:
         self._chats = self._found("root/chats")
         self._tools = self._found("root/tools")
         self._rooms = None if ports.store is None else StorageRooms(self.system, self._kept)
+        if ports.annex is not None:
+            ports.annex.connect(self.system)
         self._is_closing = False
         self._guard = LoopGuard(self.system) if guards_loop else None
         if self._guard is not None:
@@ -352,6 +369,8 @@ class App:
         self.root.offer(StopChild(ref=self._gate))
         while (chat := self._a_running_chat()) is not None and self.now_s() < deadline_s:
             await self.system.wait_until(deadline_s, chat.cell.on_closed)
+        if self._ports.annex is not None:
+            await asyncio.to_thread(self._ports.annex.close)
         report = await self.system.stop(max(deadline_s - self.now_s(), STOP_S))
         if self._guard is not None:
             self._guard.stop()
@@ -436,6 +455,7 @@ def _root_spec(ports: Ports, parts: Parts, kept: Kept) -> ChildSpec[Any]:
             policy=PLUMBING,
             mailbox=MailboxSpec(messages_max=waiting_max + chats_max),
         ),
+        *(() if ports.annex is None else ports.annex.children()),
     )
     return ChildSpec(
         name="root",

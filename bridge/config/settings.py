@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from actors.ports import Endpoint
+from actors.ports import Endpoint, SessionLogSettings
 from actors.values import WireFormat
 from bridge.config.addresses import base_url, referer
 from bridge.config.api_key import KeyProblem, open_api_key
@@ -32,7 +32,7 @@ from bridge.config.setting_groups import (
     ToolMode,
     ToolSettings,
 )
-from bridge.config.storage_valves import memory_settings, storage_settings
+from bridge.config.storage_valves import memory_settings, session_log_settings, storage_settings
 from bridge.config.user_valves import UserValves
 from bridge.config.valves import Valves
 from bridge.config.valves_models import ALL_MODELS
@@ -109,6 +109,7 @@ class Settings:
     timing: TimingSettings = field(default_factory=TimingSettings)
     storage: StorageSettings = field(default_factory=StorageSettings)
     memory: MemorySettings = field(default_factory=MemorySettings)
+    session_logs: SessionLogSettings = field(default_factory=SessionLogSettings)
 
 
 def settings_from(
@@ -125,14 +126,16 @@ def settings_from(
     if chosen:
         valves = valves.model_copy(update=chosen)
     endpoint, base_url_problem, referer_problem, key_problem = _endpoint(valves, env)
-    storage = storage_settings(valves, env.get(SECRET_KEY_VARIABLE, ""))
+    secret_key = env.get(SECRET_KEY_VARIABLE, "")
+    storage = storage_settings(valves, secret_key)
+    session_logs, log_problem = session_log_settings(valves, secret_key)
     slow_s = valves.MIDDLEWARE_STREAM_QUEUE_PUT_TIMEOUT_SECONDS
     return Settings(
         endpoint=endpoint,
         key_problem=key_problem,
         base_url_problem=base_url_problem,
         referer_problem=referer_problem,
-        valve_problems=_problems(valves, storage.problem),
+        valve_problems=_problems(valves, storage.problem, log_problem),
         user_valve_problems=() if user_valves is None else user_valves.problems(),
         models_wanted=_models_wanted(valves.MODEL_ID),
         catalog_refresh_s=_duration_s(valves.MODEL_CATALOG_REFRESH_SECONDS),
@@ -177,14 +180,15 @@ def settings_from(
         templates=_templates(valves),
         storage=storage,
         memory=memory_settings(valves),
+        session_logs=session_logs,
         timing=TimingSettings(
             is_enabled=valves.ENABLE_TIMING_LOG, path=valves.TIMING_LOG_FILE.strip()
         ),
     )
 
 
-def _problems(valves: Valves, more: ValveProblem | None) -> tuple[ValveProblem, ...]:
-    return valves.problems() if more is None else (*valves.problems(), more)
+def _problems(valves: Valves, *more: ValveProblem | None) -> tuple[ValveProblem, ...]:
+    return (*valves.problems(), *(problem for problem in more if problem is not None))
 
 
 def _endpoint(

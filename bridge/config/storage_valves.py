@@ -1,10 +1,11 @@
-"""Reads the valves of storage: opens the secrets, and refuses a key that protects nothing. Pure."""
+"""Reads the valves of what is kept: opens secrets, refuses a key that protects nothing. Pure."""
 
 from __future__ import annotations
 
 from typing import Final
 
-from actors.ports import Secret
+from actors.log_values import Compression, LogFormat
+from actors.ports import Secret, SessionLogSettings
 from actors.recall import ReasoningRetention
 from bridge.config.errors import ValveProblem
 from bridge.config.setting_groups import MemorySettings, StorageSettings
@@ -57,6 +58,39 @@ def memory_settings(valves: Valves) -> MemorySettings:
         keeps_tools=valves.PERSIST_TOOL_RESULTS,
         batch_rows=valves.DB_BATCH_SIZE,
     )
+
+
+def session_log_settings(
+    valves: Valves, secret_key: str
+) -> tuple[SessionLogSettings, ValveProblem | None]:
+    """Turn the valves of session logs into settings; without their password they are off.
+
+    Args:
+        valves: what the admin set.
+        secret_key: `WEBUI_SECRET_KEY`, or "" when there is none.
+    """
+    password = _opened(valves.SESSION_LOG_ZIP_PASSWORD, secret_key)
+    is_enabled = valves.SESSION_LOG_STORE_ENABLED
+    problem = None
+    if is_enabled and password is None:
+        problem = _unopened("SESSION_LOG_ZIP_PASSWORD")
+    settings = SessionLogSettings(
+        is_enabled=is_enabled,
+        folder=valves.SESSION_LOG_DIR.strip(),
+        password=Secret(password or ""),
+        retention_days=valves.SESSION_LOG_RETENTION_DAYS,
+        cleanup_interval_s=float(valves.SESSION_LOG_CLEANUP_INTERVAL_SECONDS),
+        compression=Compression(valves.SESSION_LOG_ZIP_COMPRESSION),
+        compress_level=valves.SESSION_LOG_ZIP_COMPRESSLEVEL,
+        lines_max=valves.SESSION_LOG_MAX_LINES,
+        log_format=LogFormat(valves.SESSION_LOG_FORMAT),
+        assembler_interval_s=float(valves.SESSION_LOG_ASSEMBLER_INTERVAL_SECONDS),
+        assembler_jitter_s=float(valves.SESSION_LOG_ASSEMBLER_JITTER_SECONDS),
+        batch_max=valves.SESSION_LOG_ASSEMBLER_BATCH_SIZE,
+        stale_finalize_s=float(valves.SESSION_LOG_STALE_FINALIZE_SECONDS),
+        lock_stale_s=float(valves.SESSION_LOG_LOCK_STALE_SECONDS),
+    )
+    return settings, problem
 
 
 def _opened(stored: str, secret_key: str) -> str | None:

@@ -168,6 +168,12 @@ def last_lines(call: Call, writer: ChunkWriter) -> list[str]:
             return said(writer, unfinished_text(call, ending), FinishReason.LENGTH)
 
 
+def is_to_be_continued(call: Call) -> bool:
+    """Whether the answer ended with calls that Open WebUI runs, and comes back with (SPEC 168)."""
+    ending = call.sink.ending
+    return isinstance(ending, Completed) and ending.has_calls
+
+
 def failure_text(call: Call, failed: Failed) -> str:
     """Word a failure, and log its facts under the same id; what was shown stays."""
     kind = type(failed.error).__name__

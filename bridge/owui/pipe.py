@@ -10,24 +10,23 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Final, TypeAlias
+from weakref import finalize
 
 from actors.kernel.clock import SystemWatch
 from actors.kernel.entropy import SystemEntropy
-from actors.values import WireFormat
+from actors.log_values import LogOwner
 from bridge.app import Ports
 from bridge.config.setting_groups import ErrorTemplates
 from bridge.config.user_valves import UserValves
 from bridge.config.valves import Valves
-from bridge.openrouter.client import AiohttpProvider
-from bridge.openrouter.codec_chat import ChatCodec
-from bridge.openrouter.codec_responses import ResponsesCodec
-from bridge.openrouter.http_defaults import TlsContext
-from bridge.openrouter.model_list import HttpxCatalog
 from bridge.owui.answers import (
     Whole,
     asked,
+    is_to_be_continued,
     last_lines,
     outcome,
     refused_lines,
@@ -43,11 +42,14 @@ from bridge.owui.given import Given, given
 from bridge.owui.listing import Listing, setup_rows, unusable
 from bridge.owui.log_records import LogIds, LogWriter, announce
 from bridge.owui.log_timing import TimingLog
+from bridge.owui.real_ports import real_ports
 from bridge.owui.reception import Call, Reception, Refusal
 from bridge.owui.residence import Residence, Visit
+from bridge.owui.session_logs import SessionLogDesk
 from bridge.owui.snapshots import Snapshot, Snapshots
 from bridge.owui.task_desk import TaskDesk
 from bridge.transforms.chat_chunks import ChunkWriter, FinishReason, completion_dict
+from bridge.transforms.policy import caller_of
 from bridge.transforms.tasks import failed_task_text
 
 _log = logging.getLogger("greenroom.pipe")
@@ -61,28 +63,11 @@ _COMPLETION_ID_BYTES: Final = 12
 _BUILT_IN: Final = ErrorTemplates()
 
 
-def real_ports() -> Ports:
-    """Make the adapters to the real world; nothing connects before the first call."""
-    tls = TlsContext()
-    provider, catalog_source = AiohttpProvider(tls=tls), HttpxCatalog(tls)
-
-    async def close() -> None:
-        await provider.close()
-        await catalog_source.close()
-
-    return Ports(
-        provider=provider,
-        codecs={WireFormat.RESPONSES: ResponsesCodec(), WireFormat.CHAT: ChatCodec()},
-        catalog_source=catalog_source,
-        close=close,
-    )
-
-
 def pipe_class(
     function_id: str,
     build: str,
     release: Callable[[str], None] | None,
-    ports: Callable[[], Ports] = real_ports,
+    ports: Callable[[], Ports] | None = None,
     *,
     guards_loop: bool = True,
 ) -> type:
@@ -92,14 +77,16 @@ def pipe_class(
         function_id: the id under which Open WebUI runs it.
         build: which build this is.
         release: forgets the modules of a build that runs nowhere any more.
-        ports: makes the adapters for a new tree.
+        ports: makes the adapters for a new tree; None: those to the real world.
         guards_loop: see `Residence`.
     """
     writer, timing = LogWriter(), TimingLog(SystemWatch())
+    logs = SessionLogDesk(SystemEntropy())
+    made_ports = partial(real_ports, function_id, logs) if ports is None else ports
 
     def furnished() -> Ports:
         """Open the logs with a tree, and close them with it."""
-        made = ports()
+        made = made_ports()
         writer.attach()
 
         async def close() -> None:
@@ -111,12 +98,7 @@ def pipe_class(
                 timing.close(0.0)
                 writer.detach()
 
-        return Ports(
-            provider=made.provider,
-            codecs=made.codecs,
-            catalog_source=made.catalog_source,
-            close=close,
-        )
+        return replace(made, close=close)
 
     residence = Residence(function_id, build, furnished, release, guards_loop=guards_loop)
 
@@ -124,7 +106,7 @@ def pipe_class(
         """Every model of OpenRouter as a model of Open WebUI."""
 
         def __init__(self) -> None:
-            super().__init__(function_id, residence, timing)
+            super().__init__(function_id, residence, timing, logs)
 
     return Pipe
 
@@ -135,12 +117,15 @@ class _Door:
     Valves = Valves
     UserValves = UserValves
 
-    def __init__(self, function_id: str, residence: Residence, timing: TimingLog) -> None:
+    def __init__(
+        self, function_id: str, residence: Residence, timing: TimingLog, logs: SessionLogDesk
+    ) -> None:
         self.type = "manifold"
         self.id = function_id
         self.valves = Valves()
         self.residence = residence
         self._timing = timing
+        self._logs = logs
         self._entropy = SystemEntropy()
         self._snapshots = Snapshots(self._entropy)
         self._listing = Listing()
@@ -193,7 +178,7 @@ class _Door:
             task=__task__,
         )
         error_id = self._entropy.token(_ERROR_ID_BYTES)
-        templates = _BUILT_IN
+        templates, is_collected = _BUILT_IN, False
         try:
             snapshot = self._snapshots.of(self.valves, handed.user.get("valves"))
             templates = snapshot.settings.templates
@@ -202,6 +187,9 @@ class _Door:
             if handed.task:
                 with self._timing.span("task", error_id):
                     return await self._tasks.answer(handed, snapshot, error_id)
+            is_collected = self._logs.begin(
+                _owner(handed, error_id), snapshot.settings.session_logs
+            )
             call: Call | str = await self._received(handed, snapshot, error_id)
         except Exception as error:  # noqa: BLE001 - a door: Open WebUI would show the exception
             call = self._internal(error, error_id, templates)
@@ -209,8 +197,13 @@ class _Door:
             return failed_task_text(handed.task)
         if handed.is_streaming:
             if isinstance(call, str):
+                self._logs.end(error_id, is_terminal=True)
                 return self._told(call, handed)
-            return self._streamed(call, handed, error_id)
+            stream = self._streamed(call, handed, error_id)
+            if is_collected:
+                # One that nobody ever asks for a line has no end of its own.
+                finalize(stream, self._logs.end, error_id, is_terminal=True).atexit = False
+            return stream
         return await self._whole(call, handed, error_id)
 
     async def _received(self, handed: Given, snapshot: Snapshot, error_id: str) -> Call | str:
@@ -262,6 +255,7 @@ class _Door:
                 visit.end()
                 self._tasks.hear(handed, call.snapshot, call.sink.ending, visit.app.now_s())
             self._timing.mark("end", error_id)
+            self._logs.end(error_id, is_terminal=not is_to_be_continued(call))
             call.sink.leave()
             if call.sink.unsettled is not None:
                 with suppress(RuntimeError):
@@ -270,7 +264,10 @@ class _Door:
     async def _whole(self, call: Call | str, handed: Given, error_id: str) -> Whole:
         completion_id, created_s = self._completion_id(), _now_s()
         visit: Visit | None = None
-        text = call if isinstance(call, str) else ""
+        text = ""
+        if isinstance(call, str):
+            self._logs.end(error_id, is_terminal=True)
+            text = call
         if not isinstance(call, str):
             try:
                 visit = self.residence.enter(call.settings.shutdown_grace_s)
@@ -284,6 +281,7 @@ class _Door:
                 if visit is not None:
                     visit.end()
                     self._tasks.hear(handed, call.snapshot, call.sink.ending, visit.app.now_s())
+                self._logs.end(error_id, is_terminal=not is_to_be_continued(call))
                 call.sink.leave()
                 if call.sink.unsettled is not None:
                     await settle(call)
@@ -320,6 +318,17 @@ def _announce(handed: Given, request_id: str) -> None:
             user_id=user_id if isinstance(user_id, str) else "",
             request_id=request_id,
         )
+    )
+
+
+def _owner(handed: Given, request_id: str) -> LogOwner:
+    caller = caller_of(handed.user, handed.metadata)
+    return LogOwner(
+        user_id=caller.user_id,
+        chat_id=caller.chat_id,
+        message_id=caller.message_id,
+        request_id=request_id,
+        session_id=caller.session_id,
     )
 
 

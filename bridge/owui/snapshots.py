@@ -23,12 +23,12 @@ from bridge.config.user_valves import UserValves
 from bridge.config.valves import Valves
 from bridge.openrouter.remedies import OpenRouterRemedies
 from bridge.owui.error_text import template_problems
+from bridge.owui.log_records import obey_level
 from bridge.owui.show_looks import Looks
 from bridge.transforms.policy import RequestPolicy
 from bridge.transforms.reasoning_status import ThinkingMode
 
 _log = logging.getLogger("greenroom.pipe")
-_logs = logging.getLogger("greenroom")
 
 # Different choices of users that are remembered; then the memory begins anew.
 CHOICES_MAX: Final = 256
@@ -86,8 +86,7 @@ class Snapshots:
                 self._by_choice.clear()
             found = self._by_choice[key] = _snapshot(valves, chosen, self._entropy)
         # Another function of this process, with a level of its own, may have been asked last.
-        if _logs.level != found.log_level:
-            _logs.setLevel(found.log_level)
+        obey_level(found.log_level, is_collecting=found.settings.session_logs.is_enabled)
         return found
 
 

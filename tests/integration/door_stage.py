@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from bridge.app import Ports
-from bridge.owui.pipe import pipe_class, real_ports
+from bridge.owui.pipe import pipe_class
+from bridge.owui.real_ports import provider_ports
 from bridge.owui.residence import residences_here
 from bridge.standin.scripts import named_script
 
@@ -110,7 +111,7 @@ async def open_door(
     *,
     build: str = "one",
     function_id: str = FUNCTION,
-    ports: Callable[[], Ports] = real_ports,
+    ports: Callable[[], Ports] = provider_ports,
     **valves: object,
 ) -> AsyncIterator[Any]:
     """One function, as Open WebUI would have it, closed at the end."""

@@ -17,7 +17,7 @@ from itertools import count
 from typing import Any
 
 from bridge.app import Ports
-from bridge.owui.pipe import real_ports
+from bridge.owui.real_ports import provider_ports
 from bridge.standin.records import RequestRecord
 from bridge.standin.server import StandIn
 from bridge.standin.wishes import Wish
@@ -157,7 +157,7 @@ async def scene(
     *wishes: Wish,
     way: Way,
     wire: Wire = Wire.RESPONSES,
-    ports: Callable[[], Ports] = real_ports,
+    ports: Callable[[], Ports] = provider_ports,
     **valves: object,
 ) -> AsyncIterator[Scene]:
     """Open the house, let the test play in it, close it, and look whether all have left."""

@@ -19,7 +19,7 @@ import pytest
 from actors.ports import Provider, ProviderCall, ProviderStream
 from bridge.app import Ports
 from bridge.config.valves import Valves
-from bridge.owui.pipe import real_ports
+from bridge.owui.real_ports import provider_ports
 from bridge.standin.faults import ProviderFault
 from bridge.standin.wishes import Wish
 from tests.integration import valve_looks as look
@@ -49,7 +49,7 @@ class Row:
     others: Mapping[str, object] = field(default_factory=dict)
     prepare: Look | None = None
     ends_trees: bool = False
-    ports: Callable[[], Ports] = real_ports
+    ports: Callable[[], Ports] = provider_ports
 
 
 def wired(
@@ -122,7 +122,7 @@ class Elsewhere:
 
 def deaf_ports() -> Ports:
     """The real ports, but answers are asked of an address that never takes a connection."""
-    real = real_ports()
+    real = provider_ports()
     deaf = socket.socket()
     deaf.bind(("127.0.0.1", 0))
     deaf.listen(0)

@@ -18,7 +18,7 @@ import pytest
 from actors.ports import CatalogSource, Endpoint
 from actors.values import Catalog
 from bridge.app import Ports
-from bridge.owui.pipe import real_ports
+from bridge.owui.real_ports import provider_ports
 from bridge.standin.faults import ProviderFault
 from bridge.standin.server import StandIn
 from bridge.standin.wishes import Wish
@@ -379,7 +379,7 @@ def catalog_from(base_url: str) -> Callable[[], Ports]:
     """The real ports, but for where the catalog comes from."""
 
     def ports() -> Ports:
-        real = real_ports()
+        real = provider_ports()
         return replace(real, catalog_source=CatalogElsewhere(real.catalog_source, base_url))
 
     return ports

@@ -1,0 +1,39 @@
+"""The adapters to the real world, as one function of Open WebUI uses them."""
+
+from __future__ import annotations
+
+from actors.values import WireFormat
+from bridge.app import Ports
+from bridge.openrouter.client import AiohttpProvider
+from bridge.openrouter.codec_chat import ChatCodec
+from bridge.openrouter.codec_responses import ResponsesCodec
+from bridge.openrouter.http_defaults import TlsContext
+from bridge.openrouter.model_list import HttpxCatalog
+from bridge.owui.session_logs import SessionLogDesk
+
+
+def provider_ports() -> Ports:
+    """Make the adapters to the provider alone; nothing connects before the first call."""
+    tls = TlsContext()
+    provider, catalog_source = AiohttpProvider(tls=tls), HttpxCatalog(tls)
+
+    async def close() -> None:
+        await provider.close()
+        await catalog_source.close()
+
+    return Ports(
+        provider=provider,
+        codecs={WireFormat.RESPONSES: ResponsesCodec(), WireFormat.CHAT: ChatCodec()},
+        catalog_source=catalog_source,
+        close=close,
+    )
+
+
+def real_ports(function_id: str, logs: SessionLogDesk) -> Ports:
+    """Make all adapters of a new tree; nothing connects before the first call.
+
+    Args:
+        function_id: whose tree it is; it names the table of artifacts (SPEC 150).
+        logs: the session logs of its door.
+    """
+    return provider_ports()
