@@ -38,6 +38,7 @@ from msgspec.structs import replace
 
 from actors.chat_memory import ChatMemory, LoadAnswer, MemorySetup, SaveAnswer
 from actors.chat_setup import ChatSetup
+from actors.chat_trace import trace
 from actors.conversation import NOTHING_SAID, advance, is_visible, reply_items
 from actors.db_writer import ArtifactsRefused, ArtifactsSaved, NotSaved
 from actors.kernel.actor import LoopActor
@@ -196,8 +197,17 @@ class RequestActor(LoopActor[RequestMessage]):
         """Read what the history names, if it names anything, and ask for the first attempt."""
         if self._setup.deadline_s is not None:
             self.start_timer("deadline", DeadlineDue(), self._setup.deadline_s)
-        memory = self._memory
-        if memory is not None and (question := memory.question(self._request.items)) is not None:
+        memory, request = self._memory, self._request
+        trace(
+            request.request_id,
+            "request.begun",
+            "model %s on %s, %d items, %d tools",
+            request.model,
+            request.wire.value,
+            len(request.items),
+            len(request.tools),
+        )
+        if memory is not None and (question := memory.question(request.items)) is not None:
             self._is_recalling = True
             self._start_storage(memory, question)
         else:
@@ -260,6 +270,7 @@ class RequestActor(LoopActor[RequestMessage]):
             shutdown_s=0.0,
             policy=setup.attempt_policy,
         )
+        trace(request.request_id, "attempt.begun", "attempt %d, round %d", series, self._round)
         self._start(spec)
 
     def _start(self, spec: ChildSpec[Any]) -> None:
@@ -340,6 +351,14 @@ class RequestActor(LoopActor[RequestMessage]):
         request = self._request
         items, shown = memory.recall(request.items, answer, model=request.model)
         self._request = replace(request, items=items)
+        trace(
+            request.request_id,
+            "artifacts.read",
+            "%s: %d items of %d were put together",
+            type(answer).__name__,
+            len(items),
+            len(request.items),
+        )
         if shown:
             self._show(shown)
         self._begin_attempt()
@@ -348,6 +367,7 @@ class RequestActor(LoopActor[RequestMessage]):
         """Mark the answer with what was acknowledged, and end (SPEC 155)."""
         memory, completed = self._memory, self._completed
         if memory is not None and completed is not None and self._outcome is None:
+            trace(self._request.request_id, "artifacts.kept", "%s", type(answer).__name__)
             self._show(memory.saved(answer))
             self._end_complete(memory, completed)
 
@@ -464,6 +484,8 @@ class RequestActor(LoopActor[RequestMessage]):
 
     def _run(self, calls: tuple[ToolCall, ...], tools: ToolSetup) -> None:
         self._calls_run += len(calls)
+        names = ", ".join(call.name for call in calls)
+        trace(self._request.request_id, "tools.begun", "%d calls: %s", len(calls), names)
         self._has_shown = True
         self._leave_child()
         self._is_calling = True
@@ -480,6 +502,9 @@ class RequestActor(LoopActor[RequestMessage]):
             self._show((Noticed(notice=Notice.TOOL_PAUSED, about=message.name, amount=wait_s),))
         else:
             self._show((message,))
+            if isinstance(message, ToolEnded):
+                name, seconds = message.call.name, message.elapsed_s
+                trace(self._request.request_id, "tool.ended", "%s after %.3f s", name, seconds)
 
     def _on_round_over(self, outputs: tuple[ToolOutput, ...]) -> None:
         """Every call has its output: the model goes on from there."""
@@ -530,6 +555,8 @@ class RequestActor(LoopActor[RequestMessage]):
         self._leave_child()
         self._request = found.request
         self._remedies_used = (*self._remedies_used, found.name)
+        cause = type(error).__name__
+        trace(found.request.request_id, "request.remedied", "%s after %s", found.name, cause)
         self._conversation = NOTHING_SAID
         if found.notice is not None:
             self._show((found.notice,))
@@ -540,6 +567,7 @@ class RequestActor(LoopActor[RequestMessage]):
         """Tell the one terminal outcome (SPEC 97) and close the tree."""
         if self._outcome is None:
             self._outcome = outcome
+            trace(self._request.request_id, "request.ended", "%s", _fact_of(ending))
             self._sink.finish(ending)
             self.exit(outcome)
 
@@ -547,7 +575,20 @@ class RequestActor(LoopActor[RequestMessage]):
         """A stop ends the answer as it stands."""
         if self._outcome is None:
             self._outcome = NORMAL
+            trace(self._request.request_id, "request.ended", "stopped")
             self._sink.finish(Cancelled())
+
+
+def _fact_of(ending: Ending) -> str:
+    """Say how it ended, in a word or two for logs."""
+    match ending:
+        case Failed(error=error, error_id=error_id):
+            return f"failed: {type(error).__name__}, error id {error_id}"
+        case Completed(rounds=rounds, tool_calls=tool_calls, incomplete_reason=reason):
+            cut = f", incomplete: {reason}" if reason is not None else ""
+            return f"completed in {rounds} rounds with {tool_calls} tool calls{cut}"
+        case _:
+            return "stopped"
 
 
 def is_weather(error: BaseException) -> bool:

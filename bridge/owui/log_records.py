@@ -195,6 +195,9 @@ def prepare(record: logging.LogRecord) -> None:
     """Make a record fit to wait: it says whose it is, and keeps no frames; twice is harmless."""
     if not hasattr(record, "request_id"):
         _stamp(record, _IDS.get())
+    elif not hasattr(record, "user_id"):
+        # From within an actor, which knows no more than which request it works for.
+        _stamp(record, LogIds(request_id=record.request_id))
     if record.exc_info and not record.exc_text:
         # Frames would keep alive whatever stands in them, a prompt among it.
         record.exc_text = logging.Formatter().formatException(record.exc_info)
