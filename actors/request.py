@@ -10,13 +10,18 @@ Receives   StartedChild, StartRefused   from its supervisor: an attempt, or a ro
            ChildOver       note to itself: that, behind the mail it had sent before
            RoomMade        the sink takes events again
            ToolStarted, ToolEnded, ToolHeld, RoundOver   from a round of tools
+           ArtifactsLoaded, ArtifactsUnread, ArtifactsSaved, ArtifactsRefused
+                           what became of a piece of storage
+           StorageLost     a piece of storage never said a word
            DeadlineDue     the chat has taken too long
 Sends      StartChild, StopChild   to its supervisor
            GrantCredit     to the attempt
 
 A chat is a row of rounds. Each is one provider call, with as many attempts as its policy allows;
 when the answer ends with calls of tools, these are run, and the next round tells the model what
-they gave. A call that was refused may be sent once more, changed by a remedy.
+they gave. A call that was refused may be sent once more, changed by a remedy. Where there is
+storage, what the history names is read before the first round, and what is kept of the answer is
+saved before its end; a chat goes on without either (SPEC 42, 45).
 
 Its own end carries the outcome: normal, or crashed with the provider's error, which is how
 the gate's policies learn of failures that were handled well. A stop is an orderly shutdown.
@@ -24,31 +29,30 @@ the gate's policies learn of failures that were handled well. A stop is an order
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import partial
 from typing import Any, TypeAlias, assert_never
 
-from msgspec import Struct
 from msgspec.structs import replace
 
+from actors.chat_memory import ChatMemory, LoadAnswer, MemorySetup, SaveAnswer
+from actors.chat_setup import ChatSetup
 from actors.conversation import NOTHING_SAID, advance, is_visible, reply_items
+from actors.db_writer import ArtifactsRefused, ArtifactsSaved, NotSaved
 from actors.kernel.actor import LoopActor
 from actors.kernel.child_spec import (
     ChildSpec,
     Restart,
-    RestartPolicy,
     StartChild,
     StartedChild,
     StartRefused,
     StopChild,
 )
-from actors.kernel.mailbox import MailboxSpec
 from actors.kernel.ref import ActorRef
 from actors.kernel.signals import NORMAL, Crashed, ExitReason, Killed, Stopped, Terminated
 from actors.ports import (
     Cancelled,
-    Codec,
     Completed,
     Ending,
     Endpoint,
@@ -56,15 +60,15 @@ from actors.ports import (
     EventSink,
     Failed,
     PortError,
-    Provider,
     ProviderError,
     ProviderTimedOut,
     ProviderUnavailable,
-    Remedies,
 )
-from actors.sse import AttemptBroken, GrantCredit, SseActor, SseMessage, StreamAdvanced
+from actors.recall_reader import ArtifactsLoaded, ArtifactsUnread, NotRead
+from actors.sse import AttemptBroken, GrantCredit, SseMessage, StreamAdvanced
+from actors.storage_turn import StorageJob
 from actors.tool_plan import are_arguments_json
-from actors.tool_round import RoundOver, ToolHeld, ToolRoundActor, ToolSetup
+from actors.tool_round import RoundOver, ToolHeld, ToolSetup
 from actors.values import (
     ChatRequest,
     EndStatus,
@@ -78,15 +82,11 @@ from actors.values import (
     ToolsHandedOver,
     ToolStarted,
     Usage,
-    WireFormat,
     summed,
 )
 
-# Room in the mailbox for what does not come as credit: see `ChatSetup.mailbox_max`.
-RESERVED_MESSAGES = 8
-
-# Messages that a round of tools may have waiting for the request: all of one burst.
-ROUND_MESSAGES_MAX = 1000
+# Names the start of a piece of storage, which the request has no further business with.
+_STORAGE = -1
 
 # Bound once: in Python 3.11 a look at a member of an enum costs as much as a call.
 _TRANSIENT = Restart.TRANSIENT
@@ -114,6 +114,11 @@ class DeadlineDue:
     """The time of the whole chat is over."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StorageLost:
+    """A piece of storage has not said what became of it."""
+
+
 RequestMessage: TypeAlias = (
     StartedChild
     | StartRefused
@@ -126,50 +131,13 @@ RequestMessage: TypeAlias = (
     | ToolHeld
     | RoundOver
     | DeadlineDue
+    | ArtifactsLoaded
+    | ArtifactsUnread
+    | ArtifactsSaved
+    | ArtifactsRefused
+    | StorageLost
     | Terminated
 )
-
-
-class ChatSetup(Struct, frozen=True, kw_only=True):
-    """What all chats share: the ports, and how an attempt is kept.
-
-    Attributes:
-        reads_max: socket reads under way from the attempt to the request.
-        mailbox_max: messages that may wait for the request; never fewer than the credit.
-        attempt_policy: how often an attempt is made again, and when.
-        remedies: what may be changed in a refused call; None: nothing.
-        deadline_s: how long a whole chat may take; None: as long as it does.
-        attempt: the actor that makes an attempt.
-        tool_round: the actor that runs the calls of an answer.
-    """
-
-    provider: Provider
-    codecs: Mapping[WireFormat, Codec]
-    reads_max: int
-    mailbox_max: int
-    attempt_policy: RestartPolicy
-    remedies: Remedies | None = None
-    deadline_s: float | None = None
-    attempt: type[SseActor] = SseActor
-    tool_round: type[ToolRoundActor] = ToolRoundActor
-
-    @property
-    def credit(self) -> int:
-        """Reads that the request can always take, however small its mailbox."""
-        return max(1, min(self.reads_max, self.mailbox_max))
-
-    def mailbox(self, tools: ToolSetup | None) -> MailboxSpec:
-        """The bounds of a request's mailbox."""
-        reserved = RESERVED_MESSAGES if tools is None else RESERVED_MESSAGES + ROUND_MESSAGES_MAX
-        return _mailbox(self.mailbox_max + reserved)
-
-    def __repr__(self) -> str:
-        return f"ChatSetup({self.reads_max} reads, {self.mailbox_max} messages)"
-
-
-@lru_cache(maxsize=64)
-def _mailbox(messages_max: int) -> MailboxSpec:
-    return MailboxSpec(messages_max=messages_max)
 
 
 class ChatNotStarted(ProviderError):
@@ -185,6 +153,7 @@ class RequestActor(LoopActor[RequestMessage]):
         setup: the ports and policies of this chat.
         sink: where the answer is shown; finished exactly once, by this actor or its door.
         tools: how calls are run; None: whoever asked runs them (SPEC 78).
+        memory: what is remembered of chats; None: nothing.
     """
 
     def __init__(
@@ -194,6 +163,7 @@ class RequestActor(LoopActor[RequestMessage]):
         setup: ChatSetup,
         sink: EventSink,
         tools: ToolSetup | None = None,
+        memory: MemorySetup | None = None,
     ) -> None:
         self._request = request
         self._endpoint = endpoint
@@ -201,6 +171,7 @@ class RequestActor(LoopActor[RequestMessage]):
         self._credit = setup.credit
         self._sink = sink
         self._tools = tools
+        self._memory = None if memory is None else ChatMemory(memory, self.system)
         self._conversation = NOTHING_SAID
         self._attempt = 0
         self._attempt_ref: ActorRef[SseMessage] | None = None
@@ -217,14 +188,22 @@ class RequestActor(LoopActor[RequestMessage]):
         self._child: ActorRef[Any] | None = None
         self._children_past: frozenset[ActorRef[Any]] = frozenset()
         self._early_ends: dict[ActorRef[Any], ChildOver] = {}
+        self._is_recalling = False
+        # The whole answer, while what is kept of it is being saved.
+        self._completed: Completed | None = None
 
     def on_start(self) -> None:
-        """Ask the supervisor for the first attempt."""
+        """Read what the history names, if it names anything, and ask for the first attempt."""
         if self._setup.deadline_s is not None:
             self.start_timer("deadline", DeadlineDue(), self._setup.deadline_s)
-        self._begin_attempt()
+        memory = self._memory
+        if memory is not None and (question := memory.question(self._request.items)) is not None:
+            self._is_recalling = True
+            self._start_storage(memory, question)
+        else:
+            self._begin_attempt()
 
-    def receive(self, message: RequestMessage) -> None:
+    def receive(self, message: RequestMessage) -> None:  # noqa: PLR0912 - one arm per message
         """See the module docstring."""
         match message:
             case StreamAdvanced():
@@ -242,14 +221,18 @@ class RequestActor(LoopActor[RequestMessage]):
                 self.actor_ref.tell(ChildOver(ref=ref, reason=reason))
             case ChildOver():
                 self._on_child_over(message)
-            case ToolStarted() | ToolEnded():
-                self._show((message,))
-            case ToolHeld(name=name, retry_after_s=wait_s):
-                self._show((Noticed(notice=Notice.TOOL_PAUSED, about=name, amount=wait_s),))
             case RoundOver(outputs=outputs):
                 self._on_round_over(outputs)
             case DeadlineDue():
-                self._fail(ProviderTimedOut(ErrorFacts(code="deadline")))
+                self._on_deadline()
+            case ToolStarted() | ToolEnded() | ToolHeld():
+                self._on_tool(message)
+            case StorageLost():
+                self._on_storage_lost()
+            case ArtifactsLoaded() | ArtifactsUnread():
+                self._on_recalled(message)
+            case ArtifactsSaved() | ArtifactsRefused():
+                self._on_kept(message)
             case _:
                 assert_never(message)
 
@@ -286,6 +269,8 @@ class RequestActor(LoopActor[RequestMessage]):
         parent.tell(start)
 
     def _on_started(self, ref: ActorRef[Any], token: int) -> None:
+        if token == _STORAGE:
+            return
         if token != self._token or self._child is not None:
             # Word of it was held up, and its part is over.
             self._dismiss(ref)
@@ -299,7 +284,9 @@ class RequestActor(LoopActor[RequestMessage]):
             self._on_child_over(early)
 
     def _on_start_refused(self, token: int) -> None:
-        if token == self._token:
+        if token == _STORAGE:
+            self._on_storage_lost()
+        elif token == self._token:
             self._fail(ChatNotStarted(ErrorFacts(code="not-started")))
 
     def _leave_child(self) -> None:
@@ -333,10 +320,45 @@ class RequestActor(LoopActor[RequestMessage]):
         else:
             self._fail(ProviderUnavailable(ErrorFacts(code="attempt-ended")))
 
+    # --- storage ---------------------------------------------------------------------------------
+
+    def _start_storage(self, memory: ChatMemory, job: StorageJob) -> None:
+        """Have it done beside the request; the answer comes, or `StorageLost` does."""
+        parent = self.parent
+        assert parent is not None, "a request lives under its chat's supervisor"
+        self.start_timer("storage", StorageLost(), memory.wait_max_s(job))
+        spec = memory.child(job, self.actor_ref)
+        parent.tell(StartChild(spec=spec, reply_to=self.actor_ref, token=_STORAGE))
+
+    def _on_recalled(self, answer: LoadAnswer) -> None:
+        """Put what was read in its places, and begin."""
+        memory = self._memory
+        if not self._is_recalling or memory is None or self._outcome is not None:
+            return
+        self._is_recalling = False
+        self.cancel_timer("storage")
+        request = self._request
+        items, shown = memory.recall(request.items, answer, model=request.model)
+        self._request = replace(request, items=items)
+        if shown:
+            self._show(shown)
+        self._begin_attempt()
+
+    def _on_kept(self, answer: SaveAnswer) -> None:
+        """Mark the answer with what was acknowledged, and end (SPEC 155)."""
+        memory, completed = self._memory, self._completed
+        if memory is not None and completed is not None and self._outcome is None:
+            self._show(memory.saved(answer))
+            self._end_complete(memory, completed)
+
+    def _on_storage_lost(self) -> None:
+        self._on_recalled(ArtifactsUnread(reason=NotRead.BUSY))
+        self._on_kept(ArtifactsRefused(token=0, reason=NotSaved.FAILED))
+
     # --- an answer -------------------------------------------------------------------------------
 
     def _on_advanced(self, message: StreamAdvanced) -> None:
-        if self._outcome is not None:
+        if self._outcome is not None or self._completed is not None:
             return
         if message.attempt != self._attempt:
             if message.attempt < self._attempt:
@@ -391,6 +413,23 @@ class RequestActor(LoopActor[RequestMessage]):
             tool_calls=self._calls_run,
             has_calls=has_calls,
         )
+        memory = self._memory
+        if memory is None:
+            self._end(completed, NORMAL)
+            return
+        memory.keep(self._conversation, hands_over=has_calls)
+        save = memory.to_save(ended.model or self._request.model)
+        if save is None:
+            self._end_complete(memory, completed)
+            return
+        self._completed = completed
+        self._leave_child()
+        self._start_storage(memory, save)
+
+    def _end_complete(self, memory: ChatMemory, completed: Completed) -> None:
+        # Calls that are handed over bring the same history back.
+        if not completed.has_calls:
+            memory.forget()
         self._end(completed, NORMAL)
 
     # --- tools -----------------------------------------------------------------------------------
@@ -435,11 +474,20 @@ class RequestActor(LoopActor[RequestMessage]):
         )
         self._start(spec)
 
+    def _on_tool(self, message: ToolStarted | ToolEnded | ToolHeld) -> None:
+        if isinstance(message, ToolHeld):
+            wait_s = message.retry_after_s
+            self._show((Noticed(notice=Notice.TOOL_PAUSED, about=message.name, amount=wait_s),))
+        else:
+            self._show((message,))
+
     def _on_round_over(self, outputs: tuple[ToolOutput, ...]) -> None:
         """Every call has its output: the model goes on from there."""
         if self._outcome is not None or not self._is_calling:
             return
         self._leave_child()
+        if self._memory is not None:
+            self._memory.keep(self._conversation, outputs)
         reply = reply_items(self._conversation, self._said)
         self._request = replace(self._request, items=(*self._request.items, *reply, *outputs))
         self._said = []
@@ -452,7 +500,7 @@ class RequestActor(LoopActor[RequestMessage]):
 
     def _fail(self, error: BaseException) -> None:
         """End with an error, unless a remedy is left; what was shown stays."""
-        if self._outcome is not None or self._is_remedied(error):
+        if self._outcome is not None or self._completed is not None or self._is_remedied(error):
             return
         failed = Failed(
             error=error,
@@ -460,6 +508,13 @@ class RequestActor(LoopActor[RequestMessage]):
             shown=self._has_shown or is_visible(self._conversation),
         )
         self._end(failed, Crashed(error))
+
+    def _on_deadline(self) -> None:
+        if self._completed is not None:
+            # Only the word of the store is missing.
+            self._on_storage_lost()
+        else:
+            self._fail(ProviderTimedOut(ErrorFacts(code="deadline")))
 
     def _is_remedied(self, error: BaseException) -> bool:
         """Send a call that was refused once more, changed, if that may help (SPEC 101, 119-122)."""

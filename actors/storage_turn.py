@@ -40,6 +40,7 @@ from actors.recall_reader import (
     ArtifactsUnread,
     LoadArtifacts,
     NotRead,
+    RecallMessage,
     unread,
 )
 
@@ -95,7 +96,7 @@ class StorageSetup:
     """Where storage is, and how long a chat waits for it."""
 
     writer: ActorRef[SaveArtifacts]
-    reader: ActorRef[LoadArtifacts]
+    reader: ActorRef[RecallMessage]
     permits: StoragePermits
     load_wait_max_s: float = LOAD_WAIT_MAX_S
     save_wait_max_s: float = SAVE_WAIT_MAX_S

@@ -465,6 +465,9 @@ class Notice(Enum):
     TOOL_PAUSED = "tool_paused"
     TOOL_ROUNDS_SPENT = "tool_rounds_spent"
     CALL_CUT_OFF = "call_cut_off"
+    # Storage: `amount` is the time in seconds until it is tried again.
+    STORAGE_PAUSED = "storage_paused"
+    STORAGE_UNAVAILABLE = "storage_unavailable"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

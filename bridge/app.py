@@ -3,12 +3,13 @@
     root  one_for_one
     |- catalog   the provider's models                                   permanent
     |- tools     grants permits to the tools of all chats                permanent
+    |- storage   keeps artifacts: see `storage_tree.py`                  permanent
     |- chats     dynamic, CHATS_MAX                                      permanent
     |  `- chat   closes with its significant child: request; beside it the attempt,
     |            and the tools of the moment                             temporary
     `- gate      after a restart it counts the chats that are running    permanent
 
-All restart policies stand in the table below: who is tried again how often, and what opens.
+All restart policies stand in `policies.py`.
 """
 
 from __future__ import annotations
@@ -21,17 +22,14 @@ from functools import lru_cache, partial
 from types import MappingProxyType
 from typing import Any, Final
 
+from msgspec import Struct
+
 import supervisor as our_supervisor
 from actors.catalog import CatalogActor, GetCatalog
-from actors.kernel.child_spec import (
-    Backoff,
-    ChildSpec,
-    Intensity,
-    Restart,
-    RestartPolicy,
-    StopChild,
-    Then,
-)
+from actors.chat_memory import MemorySetup
+from actors.chat_setup import ChatSetup
+from actors.db_line import Line
+from actors.kernel.child_spec import ChildSpec, Intensity, Restart, StopChild
 from actors.kernel.clock import Clock
 from actors.kernel.entropy import Entropy
 from actors.kernel.future import AskFuture
@@ -40,34 +38,23 @@ from actors.kernel.loop_guard import LoopGuard
 from actors.kernel.mailbox import MailboxSpec
 from actors.kernel.ref import ActorRef
 from actors.kernel.system import ActorSystem, StopReport
-from actors.ports import (
-    AccessRefused,
-    AnswerMalformed,
-    AuthRejected,
-    BudgetInFlight,
-    CatalogSource,
-    Codec,
-    ConnectionFailed,
-    CreditsExhausted,
-    EventSink,
-    Provider,
-    ProviderTimedOut,
-    ProviderUnavailable,
-    QuotaExhausted,
-    RateLimited,
-    Remedies,
-    RequestRejected,
-    StreamBroken,
-    ToolBox,
-    ToolTimedOut,
-    ToolUnreachable,
-)
-from actors.request import ChatSetup, RequestActor
+from actors.ports import ArtifactStore, CatalogSource, Codec, EventSink, Provider, Remedies, ToolBox
+from actors.request import RequestActor
 from actors.sse import SseActor
 from actors.tool import ToolActor, ToolPermits
 from actors.tool_round import ToolRoundActor, ToolSetup
 from actors.values import ChatRequest, WireFormat
 from bridge.config.settings import Settings
+from bridge.policies import (
+    ATTEMPT,
+    PLUMBING,
+    TASK_ATTEMPT,
+    model_policy,
+    server_policy,
+    tool_policy,
+    user_policy,
+)
+from bridge.storage_tree import StorageRooms, storage_spec
 from supervisor.dynamic import DynamicSupervisor
 from supervisor.gate import Admit, Admitted, GateActor, KeyPolicy, Refused
 from supervisor.static import Supervisor
@@ -84,125 +71,33 @@ CHATS_MAX: Final = 4000
 WAITING_MAX: Final = 1000
 ADMISSION_WAIT_MAX_S: Final = 600.0
 
-# How many times as much a model bears as a user, and how long it is held at the most.
-MODEL_FAILURES_FACTOR: Final = 4
-MODEL_HOLD_MAX_S: Final = 30.0
-
-# The same for a server that runs several tools.
-SERVER_FAILURES_FACTOR: Final = 2
-
 # What the tree gets to stop in when its grace is used up.
 STOP_S: Final = 2.0
-
-# --- restart policies ---------------------------------------------------------------------------
-
-WORTH_ANOTHER_TRY: Final = (
-    RateLimited,
-    ProviderUnavailable,
-    ProviderTimedOut,
-    ConnectionFailed,
-    StreamBroken,
-    AnswerMalformed,
-    BudgetInFlight,
-)
-
-# Plumbing: a handful of crashes is borne, then the root gives up and the door starts anew.
-PLUMBING: Final = RestartPolicy(
-    intensity=Intensity(restarts_max=10, window_s=60.0),
-    backoff=Backoff(min_s=0.05, max_s=2.0, jitter=0.2),
-    then=Then.ESCALATE,
-)
-
-# A job beside a chat, such as its title: two in all, and quickly (SPEC 145).
-TASK_ATTEMPT: Final = RestartPolicy(
-    counts=WORTH_ANOTHER_TRY,
-    intensity=Intensity(restarts_max=1, window_s=3600.0),
-    backoff=Backoff(min_s=0.2, max_s=0.2, reset_after_s=3600.0, floor_max_s=0.2),
-    then=Then.STOP,
-)
-
-# An attempt, before visible output (SPEC 83): three in all, and then the chat has failed.
-ATTEMPT: Final = RestartPolicy(
-    counts=WORTH_ANOTHER_TRY,
-    intensity=Intensity(restarts_max=2, window_s=3600.0),
-    backoff=Backoff(min_s=0.5, max_s=4.0, jitter=0.5, reset_after_s=3600.0, floor_max_s=60.0),
-    then=Then.STOP,
-)
-
-
-@lru_cache(maxsize=64)
-def user_policy(failures_max: int, window_s: float) -> RestartPolicy:
-    """One user's requests (SPEC 21): the n-th failure in the window holds them for a window.
-
-    A failure is a 5xx, a timeout, a lost connection, a broken stream, or a bug of ours. What a
-    user did (4xx), a rate limit and a stop are not.
-    """
-    return RestartPolicy(
-        counts=(Exception,),
-        spares=(
-            RateLimited,
-            QuotaExhausted,
-            AuthRejected,
-            CreditsExhausted,
-            BudgetInFlight,
-            AccessRefused,
-            RequestRejected,
-        ),
-        intensity=Intensity(restarts_max=failures_max - 1, window_s=window_s),
-        then=Then.HOLD,
-        hold_s=window_s,
-    )
-
-
-@lru_cache(maxsize=64)
-def model_policy(failures_max: int, window_s: float) -> RestartPolicy:
-    """All requests to one model, whoever sent them: a storm of failures holds it for a moment.
-
-    Many users share a model, so it takes more failures than one user's policy bears; here a rate
-    limit counts as well (SPEC 21).
-    """
-    return RestartPolicy(
-        counts=(RateLimited, ProviderUnavailable, ProviderTimedOut),
-        intensity=Intensity(
-            restarts_max=MODEL_FAILURES_FACTOR * failures_max - 1, window_s=window_s
-        ),
-        then=Then.HOLD,
-        hold_s=min(window_s, MODEL_HOLD_MAX_S),
-    )
-
-
-@lru_cache(maxsize=64)
-def tool_policy(failures_max: int, window_s: float) -> RestartPolicy:
-    """One user's tool (SPEC 75): a failed output is a failure, whatever the reason."""
-    return RestartPolicy(
-        counts=(Exception,),
-        intensity=Intensity(restarts_max=failures_max - 1, window_s=window_s),
-        then=Then.HOLD,
-        hold_s=window_s,
-    )
-
-
-@lru_cache(maxsize=64)
-def server_policy(failures_max: int, window_s: float) -> RestartPolicy:
-    """One user's tools on one server: only what says that the server itself is in trouble."""
-    return RestartPolicy(
-        counts=(ToolUnreachable, ToolTimedOut),
-        intensity=Intensity(
-            restarts_max=SERVER_FAILURES_FACTOR * failures_max - 1, window_s=window_s
-        ),
-        then=Then.HOLD,
-        hold_s=window_s,
-    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ports:
-    """The world, as the actors see it; and how to let go of it."""
+    """The world, as the actors see it; and how to let go of it.
+
+    Attributes:
+        store: where artifacts are kept; None: nowhere.
+        obey: told the settings of each chat before it begins, for adapters that follow them.
+        close: lets go of everything.
+    """
 
     provider: Provider
     codecs: Mapping[WireFormat, Codec]
     catalog_source: CatalogSource
     close: Callable[[], Any]
+    store: ArtifactStore | None = None
+    obey: Callable[[Settings], object] | None = None
+
+
+class Place(Struct, frozen=True, kw_only=True):
+    """The answer that is being made. Neither is empty (SPEC 154)."""
+
+    chat_id: str
+    message_id: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -264,11 +159,13 @@ class App:
         self._ports = ports
         self._parts = parts
         self.system = ActorSystem(name, clock=clock, entropy=entropy, interceptors=interceptors)
-        self.root: ActorRef[Any] = self.system.spawn(_root_spec(ports, parts))
+        self._line = Line()
+        self.root: ActorRef[Any] = self.system.spawn(_root_spec(ports, parts, self._line))
         # Refs outlive restarts; after the end of the tree they say so to whoever still asks.
         self._gate = self._found("root/gate")
         self._chats = self._found("root/chats")
         self._tools = self._found("root/tools")
+        self._rooms = None if ports.store is None else StorageRooms(self.system)
         self._is_closing = False
         self._guard = LoopGuard(self.system) if guards_loop else None
         if self._guard is not None:
@@ -287,6 +184,7 @@ class App:
         box: ToolBox | None = None,
         servers: Mapping[str, str] = NO_SERVERS,
         remedies: Remedies | None = None,
+        place: Place | None = None,
         is_task: bool = False,
     ) -> AskFuture:
         """Ask the gate to run a chat; the answer is `Admitted` or `Refused`.
@@ -302,6 +200,7 @@ class App:
             box: the tools that are run here; None: whoever asked runs them.
             servers: the ids of the servers that tools run on, by the tools' names.
             remedies: what may be changed in a call that was refused.
+            place: the answer that is made; None: nothing of it is remembered.
             is_task: a small job beside a chat, which is not worth many attempts (SPEC 145).
         """
         parts = self._parts
@@ -317,8 +216,9 @@ class App:
             tool_round=parts.tool_round,
         )
         tools = None if box is None else self._tool_setup(settings, box, servers, user)
+        memory = None if place is None else self._memory(settings, user, place, tools)
         admit = Admit(
-            spec=chat_spec(request, settings, setup, sink, parts, tools),
+            spec=chat_spec(request, settings, setup, sink, parts, tools, memory),
             keys=_keys(settings, user, request.model),
             running_max=settings.requests_max,
             waiting_max=parts.waiting_max,
@@ -337,6 +237,7 @@ class App:
         box: ToolBox | None = None,
         servers: Mapping[str, str] = NO_SERVERS,
         remedies: Remedies | None = None,
+        place: Place | None = None,
         is_task: bool = False,
     ) -> Admitted | Refused:
         """Ask as `admit` does and wait; who is cancelled meanwhile leaves no chat behind.
@@ -352,6 +253,7 @@ class App:
             box=box,
             servers=servers,
             remedies=remedies,
+            place=place,
             is_task=is_task,
         )
         try:
@@ -395,6 +297,28 @@ class App:
                 history_max=settings.breaker_history_max,
             ),
             tool=self._parts.tool,
+        )
+
+    @property
+    def remembers(self) -> bool:
+        """Whether there is a store: what a history names can be read, and answers be kept."""
+        return self._rooms is not None
+
+    def _memory(
+        self, settings: Settings, user: str, place: Place, tools: ToolSetup | None
+    ) -> MemorySetup | None:
+        rooms = self._rooms
+        if rooms is None or settings.storage.problem is not None:
+            return None
+        if self._ports.obey is not None:
+            self._ports.obey(settings)
+        rooms.obey(settings.storage)
+        return rooms.memory(
+            settings,
+            user=user,
+            chat_id=place.chat_id,
+            message_id=place.message_id,
+            runs_tools=tools is not None,
         )
 
     def now_s(self) -> float:
@@ -479,8 +403,13 @@ def _end_admitted(asking: AskFuture) -> None:
             answer.ref.shut_down(0.0)
 
 
-def _root_spec(ports: Ports, parts: Parts) -> ChildSpec[Any]:
+def _root_spec(ports: Ports, parts: Parts, line: Line) -> ChildSpec[Any]:
     chats_max, waiting_max = parts.chats_max, parts.waiting_max
+    storage: tuple[ChildSpec[Any], ...] = ()
+    if ports.store is not None:
+        storage = (
+            storage_spec(ports.store, line, gate=parts.gate, claims_max=waiting_max + chats_max),
+        )
     children: tuple[ChildSpec[Any], ...] = (
         ChildSpec(
             name="catalog", start=partial(parts.catalog, ports.catalog_source), policy=PLUMBING
@@ -491,6 +420,7 @@ def _root_spec(ports: Ports, parts: Parts) -> ChildSpec[Any]:
             policy=PLUMBING,
             mailbox=MailboxSpec(messages_max=waiting_max + chats_max),
         ),
+        *storage,
         ChildSpec(
             name="chats",
             start=partial(parts.chats, children_max=chats_max),
@@ -519,10 +449,11 @@ def chat_spec(
     sink: EventSink,
     parts: Parts = PRODUCT,
     tools: ToolSetup | None = None,
+    memory: MemorySetup | None = None,
 ) -> ChildSpec[Any]:
     """One chat: a small tree that ends with its request actor. Its label is the request's id."""
     lead: ChildSpec[Any] = ChildSpec(
-        start=partial(parts.request, request, settings.endpoint, setup, sink, tools),
+        start=partial(parts.request, request, settings.endpoint, setup, sink, tools, memory),
         restart=Restart.TEMPORARY,
         is_significant=True,
         shutdown_s=1.0,

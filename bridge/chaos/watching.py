@@ -25,11 +25,11 @@ from actors.sse import GrantCredit, StreamAdvanced
 from actors.tool import CallRaised, CallReturned
 from actors.tool_round import TOOL
 from actors.values import ToolEnded, ToolStarted
-from bridge.app import ATTEMPT, PLUMBING
 from bridge.chaos.faults.injected import InjectedCrash
 from bridge.chaos.faults.roles import Role, call_of, role_of, visit_of
 from bridge.chaos.gate_ledger import GateLedger
 from bridge.chaos.trace import Ask, Lived, Trace, Visit
+from bridge.policies import ATTEMPT, PLUMBING
 from supervisor.errors import SupervisionError
 
 # What an actor owes itself enters no mailbox from outside.

@@ -7,10 +7,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from typing import Final
 
+from actors.ports import Secret
+from actors.recall import ReasoningRetention
 from actors.values import WireFormat
 from bridge.config import template_texts
+from bridge.config.errors import ValveProblem
 from bridge.config.valves_logging import DEFAULT_TIMING_FILE
+
+NO_SECRET: Final = Secret("")
 
 
 class ModelFilter(Enum):
@@ -154,6 +160,45 @@ class IdentitySettings:
     sends_session: bool = False
     sends_chat: bool = False
     sends_message: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StorageSettings:
+    """Where artifacts are kept, and how they are sealed (SPEC 150-159). The same for everybody.
+
+    Attributes:
+        database_url: an SQLAlchemy address; blank: the database of the host.
+        key, keys_previous: what seals, and what sealed before, newest first; blank: nothing does.
+        problem: why one of the secrets cannot be used; then nothing is read or kept.
+        seals_all: seal everything, and not thinking alone.
+        compresses, compress_min_bytes: whether, and from which size on.
+        keep_s, sweep_interval_s: how long something is kept, and how often it is looked for.
+    """
+
+    database_url: Secret = NO_SECRET
+    key: Secret = NO_SECRET
+    keys_previous: tuple[Secret, ...] = ()
+    problem: ValveProblem | None = None
+    seals_all: bool = True
+    compresses: bool = True
+    compress_min_bytes: int = 0
+    keep_s: float = 90 * 86400.0
+    sweep_interval_s: float = 3600.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemorySettings:
+    """What is kept of one user's answers (SPEC 43, 44).
+
+    Attributes:
+        retention: how long thinking is kept.
+        keeps_tools: keep calls and their outputs, where tools are run here.
+        batch_rows: rows of a commit while the store is in trouble.
+    """
+
+    retention: ReasoningRetention = ReasoningRetention.CONVERSATION
+    keeps_tools: bool = True
+    batch_rows: int = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

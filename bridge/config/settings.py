@@ -20,16 +20,19 @@ from bridge.config.setting_groups import (
     CatalogSettings,
     ErrorTemplates,
     IdentitySettings,
+    MemorySettings,
     ModelFilter,
     ReasoningSettings,
     RequestSettings,
     RoutingSettings,
     ShowSettings,
+    StorageSettings,
     ThinkingPlace,
     TimingSettings,
     ToolMode,
     ToolSettings,
 )
+from bridge.config.storage_valves import memory_settings, storage_settings
 from bridge.config.user_valves import UserValves
 from bridge.config.valves import Valves
 from bridge.config.valves_models import ALL_MODELS
@@ -104,6 +107,8 @@ class Settings:
     identity: IdentitySettings = field(default_factory=IdentitySettings)
     templates: ErrorTemplates = field(default_factory=ErrorTemplates)
     timing: TimingSettings = field(default_factory=TimingSettings)
+    storage: StorageSettings = field(default_factory=StorageSettings)
+    memory: MemorySettings = field(default_factory=MemorySettings)
 
 
 def settings_from(
@@ -120,13 +125,14 @@ def settings_from(
     if chosen:
         valves = valves.model_copy(update=chosen)
     endpoint, base_url_problem, referer_problem, key_problem = _endpoint(valves, env)
+    storage = storage_settings(valves, env.get(SECRET_KEY_VARIABLE, ""))
     slow_s = valves.MIDDLEWARE_STREAM_QUEUE_PUT_TIMEOUT_SECONDS
     return Settings(
         endpoint=endpoint,
         key_problem=key_problem,
         base_url_problem=base_url_problem,
         referer_problem=referer_problem,
-        valve_problems=valves.problems(),
+        valve_problems=_problems(valves, storage.problem),
         user_valve_problems=() if user_valves is None else user_valves.problems(),
         models_wanted=_models_wanted(valves.MODEL_ID),
         catalog_refresh_s=_duration_s(valves.MODEL_CATALOG_REFRESH_SECONDS),
@@ -169,10 +175,16 @@ def settings_from(
             sends_message=valves.SEND_MESSAGE_ID,
         ),
         templates=_templates(valves),
+        storage=storage,
+        memory=memory_settings(valves),
         timing=TimingSettings(
             is_enabled=valves.ENABLE_TIMING_LOG, path=valves.TIMING_LOG_FILE.strip()
         ),
     )
+
+
+def _problems(valves: Valves, more: ValveProblem | None) -> tuple[ValveProblem, ...]:
+    return valves.problems() if more is None else (*valves.problems(), more)
 
 
 def _endpoint(

@@ -14,6 +14,7 @@ from pydantic import Field
 
 from bridge.config.valve_choices import (
     EffortChoice,
+    RetentionChoice,
     SummaryChoice,
     ThinkingChoice,
     ToolModeChoice,
@@ -54,6 +55,17 @@ class UserValves(ForgivingModel):
     REASONING_SUMMARY_MODE: SummaryChoice = Field(
         default="auto",
         description="How models sum up their thinking; disabled asks for no summary.",
+    )
+    PERSIST_REASONING_TOKENS: RetentionChoice = Field(
+        default="next_reply",
+        description=(
+            "How long the thinking of models is kept and sent back to them: disabled not at all, "
+            "next_reply for one more answer, conversation for the whole chat."
+        ),
+    )
+    PERSIST_TOOL_RESULTS: bool = Field(
+        default=True,
+        description="Keep tool calls and what they gave, so that later turns know of them.",
     )
     TOOL_EXECUTION_MODE: ToolModeChoice = Field(
         default="Pipeline",

@@ -14,6 +14,7 @@ from bridge.config.valves_load import LoadValves
 from bridge.config.valves_logging import LogValves
 from bridge.config.valves_models import ModelValves
 from bridge.config.valves_reasoning import ReasoningValves
+from bridge.config.valves_storage import StorageValves
 from bridge.config.valves_templates import TemplateValves
 from bridge.config.valves_tools import ToolValves
 
@@ -22,6 +23,7 @@ from bridge.config.valves_tools import ToolValves
 class Valves(
     TemplateValves,
     LogValves,
+    StorageValves,
     LoadValves,
     DisplayValves,
     ToolValves,

@@ -170,5 +170,14 @@ def noticed(notice: Noticed, *, name: str) -> SideEvent:
         case Notice.TOOL_ROUNDS_SPENT:
             limit = "the limit" if amount is None else f"the limit of {round(amount)}"
             return toast(f"The model wanted more tool rounds than {limit} allows.")
+        case Notice.STORAGE_PAUSED | Notice.STORAGE_UNAVAILABLE:
+            return _storage(notice)
         case Notice.CALL_CUT_OFF:
             return toast(f"A call of {name or 'a tool'} broke off and was not run.")
+
+
+def _storage(notice: Noticed) -> SideEvent:
+    if notice.notice is Notice.STORAGE_PAUSED:
+        wait = "" if notice.amount is None else f" for {max(1, round(notice.amount))} s"
+        return toast(f"Storage keeps failing and is paused{wait}; chats go on without it.")
+    return status("Storage unavailable: later turns know only the text of this answer", done=True)

@@ -8,6 +8,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from actors.chat_setup import ChatSetup
 from actors.kernel.child_spec import ChildSpec
 from actors.kernel.ref import ActorRef
 from actors.kernel.signals import (
@@ -34,7 +35,7 @@ from actors.ports import (
     ToolBox,
     ToolBroke,
 )
-from actors.request import ChatSetup, ChildOver, RequestActor, RequestMessage, RoomMade
+from actors.request import ChildOver, RequestActor, RequestMessage, RoomMade
 from actors.sse import AttemptBroken, GrantCredit, SseActor, SseMessage, StreamAdvanced
 from actors.tool import ToolActor
 from actors.tool_plan import are_arguments_json

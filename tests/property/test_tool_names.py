@@ -49,7 +49,7 @@ def test_names_do_not_depend_on_the_order_in_which_tools_come(
     kept = list(distinct(offers))
     before = dict(zip(kept, names_for(kept), strict=True))
     shuffled = kept[:]
-    random.shuffle(shuffled)  # type: ignore[attr-defined] - Hypothesis names no type for it
+    random.shuffle(shuffled)  # type: ignore[attr-defined]  # Hypothesis names no type for it
     assert dict(zip(shuffled, names_for(shuffled), strict=True)) == before
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
+from actors.chat_setup import ChatSetup
 from actors.kernel.child_spec import Backoff, ChildSpec, Intensity, Restart, RestartPolicy, Then
 from actors.kernel.ref import ActorRef
 from actors.kernel.signals import Crashed, Normal, Stopped, Terminated
@@ -16,7 +17,7 @@ from actors.ports import (
     RateLimited,
     StreamBroken,
 )
-from actors.request import ChatSetup, RequestActor
+from actors.request import RequestActor
 from actors.sse import SseActor
 from actors.testing.probe import Probe
 from actors.values import (

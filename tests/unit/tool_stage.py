@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+from actors.chat_setup import ChatSetup
 from actors.kernel.child_spec import Backoff, ChildSpec, Intensity, Restart, RestartPolicy, Then
 from actors.kernel.ref import ActorRef
 from actors.ports import (
@@ -18,7 +19,7 @@ from actors.ports import (
     StreamBroken,
     ToolError,
 )
-from actors.request import ChatSetup, RequestActor
+from actors.request import RequestActor
 from actors.testing.probe import Probe
 from actors.tool_round import ToolSetup
 from actors.values import ToolCall, ToolCalled, ToolResult, WireFormat

@@ -12,15 +12,7 @@ from actors.kernel.system import StopReport
 from actors.ports import Endpoint, Secret
 from actors.testing.simloop import SimLoop
 from actors.values import WireFormat
-from bridge.app import (
-    MODEL_FAILURES_FACTOR,
-    SERVER_FAILURES_FACTOR,
-    App,
-    Parts,
-    Ports,
-    model_policy,
-    user_policy,
-)
+from bridge.app import App, Parts, Ports
 from bridge.chaos.faults.actor import ActorFaults
 from bridge.chaos.faults.answers import Part
 from bridge.chaos.faults.catalog import ScriptedCatalog
@@ -43,6 +35,12 @@ from bridge.chaos.watching import (
 )
 from bridge.chaos.wires import CODECS, WIRES
 from bridge.config.settings import Settings
+from bridge.policies import (
+    MODEL_FAILURES_FACTOR,
+    SERVER_FAILURES_FACTOR,
+    model_policy,
+    user_policy,
+)
 
 GRACE_S: Final = 20.0
 

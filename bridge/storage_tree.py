@@ -1,0 +1,154 @@
+"""The part of the tree that keeps artifacts.
+
+storage  one_for_one
+|- permits    holds users whose storage keeps failing           permanent
+|- committer  thread: one transaction at a time                 permanent, held while it fails
+|- reader     thread: what histories name                       permanent, held while it fails
+|- writer     gathers, and acknowledges what is committed       permanent
+`- cleaner    thread: deletes what has expired                  permanent
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache, partial
+from typing import Any, Final
+
+from actors.chat_memory import MemorySetup
+from actors.cleaner import CleanerActor, PlanSweeps
+from actors.db_commit import DbCommitActor
+from actors.db_line import Line
+from actors.db_writer import DbWriterActor
+from actors.keeping import Keeps
+from actors.kernel.child_spec import ChildSpec, Intensity
+from actors.kernel.mailbox import MailboxSpec
+from actors.kernel.ref import ActorRef
+from actors.kernel.system import ActorSystem
+from actors.ports import ArtifactStore, Lease
+from actors.recall import ReasoningRetention
+from actors.recall_reader import RecallActor
+from actors.storage_turn import StoragePermits, StorageSetup
+from bridge.config.setting_groups import StorageSettings
+from bridge.config.settings import Settings
+from bridge.policies import PLUMBING, STORE, storage_policy
+from supervisor.gate import GateActor
+from supervisor.static import Supervisor
+
+# Questions that wait for the reader; beyond it a chat goes on without what its history names.
+QUESTIONS_MAX: Final = 1000
+
+# Saves that wait for the writer to look at them; it takes them in bursts and bounds their bytes.
+SAVES_MAX: Final = 4000
+
+# What the writer gets to commit what it holds when the tree stops.
+WRITER_STOP_S: Final = 10.0
+
+
+def storage_spec(
+    store: ArtifactStore,
+    line: Line,
+    *,
+    gate: type[GateActor],
+    claims_max: int,
+    lease: Lease | None = None,
+) -> ChildSpec[Any]:
+    """Return the spec of `storage`.
+
+    Args:
+        store: where artifacts are kept.
+        line: what waits to be committed; it outlives the writer.
+        gate: the actor behind `permits`.
+        claims_max: pieces of storage work that are under way at once.
+        lease: which of several processes deletes what has expired; None: this one.
+    """
+    children: tuple[ChildSpec[Any], ...] = (
+        ChildSpec(
+            name="permits",
+            start=partial(gate, None),
+            policy=PLUMBING,
+            mailbox=MailboxSpec(messages_max=claims_max),
+        ),
+        ChildSpec(name="committer", start=partial(DbCommitActor, store), policy=STORE),
+        ChildSpec(
+            name="reader",
+            start=partial(RecallActor, store),
+            policy=STORE,
+            mailbox=MailboxSpec(messages_max=QUESTIONS_MAX),
+        ),
+        ChildSpec(
+            name="writer",
+            start=partial(DbWriterActor, "root/storage/committer", line),
+            policy=PLUMBING,
+            shutdown_s=WRITER_STOP_S,
+            mailbox=MailboxSpec(messages_max=SAVES_MAX),
+        ),
+        ChildSpec(name="cleaner", start=partial(CleanerActor, store, lease=lease), policy=PLUMBING),
+    )
+    return ChildSpec(
+        name="storage",
+        start=partial(Supervisor, children, intensity=Intensity(restarts_max=10, window_s=60.0)),
+        policy=PLUMBING,
+        shutdown_s=2 * WRITER_STOP_S,
+    )
+
+
+class StorageRooms:
+    """The addresses of the actors of storage, and what chats are told of them."""
+
+    def __init__(self, system: ActorSystem) -> None:
+        def found(name: str) -> ActorRef[Any]:
+            ref = system.find(f"root/storage/{name}")
+            assert ref is not None, "the root has started all that is below it"
+            return ref
+
+        self._permits = found("permits")
+        self._reader = found("reader")
+        self._writer = found("writer")
+        self._cleaner = found("cleaner")
+        self._planned: StorageSettings | None = None
+
+    def obey(self, settings: StorageSettings) -> None:
+        """Let the cleaner know of a change; nearly always there is none."""
+        if settings is not self._planned:
+            self._planned = settings
+            plan = PlanSweeps(interval_s=settings.sweep_interval_s, keep_s=settings.keep_s)
+            self._cleaner.offer(plan)
+
+    def memory(
+        self, settings: Settings, *, user: str, chat_id: str, message_id: str, runs_tools: bool
+    ) -> MemorySetup:
+        """Return what one chat remembers.
+
+        Args:
+            settings: of its request.
+            user: whose it is.
+            chat_id: the chat; never empty.
+            message_id: the answer that is being made; never empty.
+            runs_tools: whether calls are run here, and not by whoever asked.
+        """
+        memory = settings.memory
+        keeps_thoughts = memory.retention is not ReasoningRetention.DISABLED
+        keeps_tools = memory.keeps_tools and runs_tools
+        storage = StorageSetup(
+            writer=self._writer,
+            reader=self._reader,
+            permits=StoragePermits(
+                gate=self._permits,
+                user=user,
+                policy=storage_policy(settings.breaker_failures_max, settings.breaker_window_s),
+                history_max=settings.breaker_history_max,
+            ),
+        )
+        return MemorySetup(
+            storage=storage,
+            chat_id=chat_id,
+            message_id=message_id,
+            keeps=_keeps(keeps_thoughts, keeps_tools),
+            retention=memory.retention,
+            turns_kept=settings.tools.retention_turns,
+            batch_rows=memory.batch_rows,
+        )
+
+
+@lru_cache(maxsize=4)
+def _keeps(reasoning: bool, tools: bool) -> Keeps | None:
+    return Keeps(reasoning=reasoning, tools=tools) if reasoning or tools else None
