@@ -7,7 +7,8 @@ Receives   SweepDue     a timer: delete one slice
            PlanSweeps   told: the valves have changed
 Sends      nothing
 
-The first sweep begins with the first life, the next ones an interval after the last has ended.
+The first sweep begins as soon as there is a plan, the next ones an interval after the last has
+ended.
 A sweep is a row of slices with a pause between, so that the writer gets its turn; where one ends
 early, the next goes on, for the oldest rows always go first. Of several processes the one that
 has the lease sweeps.
@@ -81,15 +82,20 @@ class CleanerActor(ThreadActor[CleanerMessage]):
 
     Args:
         store: what is swept.
-        plan: how often, and what; a later `PlanSweeps` replaces it.
+        plan: how often, and what; a later `PlanSweeps` replaces it. None: nothing is swept before
+            one has come.
         lease: who of several processes does it.
     """
 
     def __init__(
-        self, store: ArtifactStore, plan: PlanSweeps = DEFAULT_PLAN, lease: Lease | None = None
+        self,
+        store: ArtifactStore,
+        plan: PlanSweeps | None = DEFAULT_PLAN,
+        lease: Lease | None = None,
     ) -> None:
         self._store = store
-        self._plan = plan
+        self._is_planned = plan is not None
+        self._plan = plan or DEFAULT_PLAN
         self._lease = lease if lease is not None else NoOthers()
         # Of the sweep under way.
         self._deleted = 0
@@ -98,7 +104,8 @@ class CleanerActor(ThreadActor[CleanerMessage]):
 
     def on_start(self) -> None:
         """Begin the first sweep."""
-        self.start_timer("sweep", SweepDue(), 0.0)
+        if self._is_planned:
+            self.start_timer("sweep", SweepDue(), 0.0)
 
     def receive(self, message: CleanerMessage) -> None:
         """See the module docstring."""
@@ -112,6 +119,10 @@ class CleanerActor(ThreadActor[CleanerMessage]):
 
     def _on_plan(self, plan: PlanSweeps) -> None:
         before, self._plan = self._plan, plan
+        if not self._is_planned:
+            self._is_planned = True
+            self.start_timer("sweep", SweepDue(), 0.0)
+            return
         if self._ended_s is not None and plan.interval_s != before.interval_s:
             self._wait_for_next(self._ended_s)
 

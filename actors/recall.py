@@ -57,6 +57,11 @@ def wanted(items: Sequence[Item]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(item.artifact_id for item in items if isinstance(item, Mark)))
 
 
+def without_marks(items: tuple[Item, ...]) -> tuple[Item, ...]:
+    """Return a conversation as it is where nothing can be recalled."""
+    return tuple(item for item in items if not isinstance(item, Mark))
+
+
 def placed(
     items: Sequence[Item],
     recalled: Recalled,

@@ -23,12 +23,12 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 import supervisor as our_supervisor
 from actors.catalog import CatalogActor, GetCatalog
 from actors.chat_memory import MemorySetup
 from actors.chat_setup import ChatSetup
-from actors.db_line import Line
 from actors.kernel.child_spec import ChildSpec, Intensity, Restart, StopChild
 from actors.kernel.clock import Clock
 from actors.kernel.entropy import Entropy
@@ -39,6 +39,7 @@ from actors.kernel.mailbox import MailboxSpec
 from actors.kernel.ref import ActorRef
 from actors.kernel.system import ActorSystem, StopReport
 from actors.ports import ArtifactStore, CatalogSource, Codec, EventSink, Provider, Remedies, ToolBox
+from actors.recall import without_marks
 from actors.request import RequestActor
 from actors.sse import SseActor
 from actors.tool import ToolActor, ToolPermits
@@ -54,7 +55,7 @@ from bridge.policies import (
     tool_policy,
     user_policy,
 )
-from bridge.storage_tree import StorageRooms, storage_spec
+from bridge.storage_tree import Kept, StorageRooms, storage_spec
 from supervisor.dynamic import DynamicSupervisor
 from supervisor.gate import Admit, Admitted, GateActor, KeyPolicy, Refused
 from supervisor.static import Supervisor
@@ -81,7 +82,8 @@ class Ports:
 
     Attributes:
         store: where artifacts are kept; None: nowhere.
-        obey: told the settings of each chat before it begins, for adapters that follow them.
+        obey: told the settings of each chat before it begins, for adapters that follow them;
+            answers whether there is a place to keep anything.
         close: lets go of everything.
     """
 
@@ -90,7 +92,7 @@ class Ports:
     catalog_source: CatalogSource
     close: Callable[[], Any]
     store: ArtifactStore | None = None
-    obey: Callable[[Settings], object] | None = None
+    obey: Callable[[Settings], bool] | None = None
 
 
 class Place(Struct, frozen=True, kw_only=True):
@@ -159,13 +161,13 @@ class App:
         self._ports = ports
         self._parts = parts
         self.system = ActorSystem(name, clock=clock, entropy=entropy, interceptors=interceptors)
-        self._line = Line()
-        self.root: ActorRef[Any] = self.system.spawn(_root_spec(ports, parts, self._line))
+        self._kept = Kept()
+        self.root: ActorRef[Any] = self.system.spawn(_root_spec(ports, parts, self._kept))
         # Refs outlive restarts; after the end of the tree they say so to whoever still asks.
         self._gate = self._found("root/gate")
         self._chats = self._found("root/chats")
         self._tools = self._found("root/tools")
-        self._rooms = None if ports.store is None else StorageRooms(self.system)
+        self._rooms = None if ports.store is None else StorageRooms(self.system, self._kept)
         self._is_closing = False
         self._guard = LoopGuard(self.system) if guards_loop else None
         if self._guard is not None:
@@ -200,7 +202,8 @@ class App:
             box: the tools that are run here; None: whoever asked runs them.
             servers: the ids of the servers that tools run on, by the tools' names.
             remedies: what may be changed in a call that was refused.
-            place: the answer that is made; None: nothing of it is remembered.
+            place: the answer that is made; None: nothing of it is remembered, and its history has
+                no marks.
             is_task: a small job beside a chat, which is not worth many attempts (SPEC 145).
         """
         parts = self._parts
@@ -216,7 +219,11 @@ class App:
             tool_round=parts.tool_round,
         )
         tools = None if box is None else self._tool_setup(settings, box, servers, user)
-        memory = None if place is None else self._memory(settings, user, place, tools)
+        memory = None
+        if place is not None:
+            memory = self._memory(settings, user, place, tools)
+            if memory is None:
+                request = replace(request, items=without_marks(request.items))
         admit = Admit(
             spec=chat_spec(request, settings, setup, sink, parts, tools, memory),
             keys=_keys(settings, user, request.model),
@@ -299,19 +306,14 @@ class App:
             tool=self._parts.tool,
         )
 
-    @property
-    def remembers(self) -> bool:
-        """Whether there is a store: what a history names can be read, and answers be kept."""
-        return self._rooms is not None
-
     def _memory(
         self, settings: Settings, user: str, place: Place, tools: ToolSetup | None
     ) -> MemorySetup | None:
         rooms = self._rooms
         if rooms is None or settings.storage.problem is not None:
             return None
-        if self._ports.obey is not None:
-            self._ports.obey(settings)
+        if self._ports.obey is not None and not self._ports.obey(settings):
+            return None
         rooms.obey(settings.storage)
         return rooms.memory(
             settings,
@@ -403,12 +405,12 @@ def _end_admitted(asking: AskFuture) -> None:
             answer.ref.shut_down(0.0)
 
 
-def _root_spec(ports: Ports, parts: Parts, line: Line) -> ChildSpec[Any]:
+def _root_spec(ports: Ports, parts: Parts, kept: Kept) -> ChildSpec[Any]:
     chats_max, waiting_max = parts.chats_max, parts.waiting_max
     storage: tuple[ChildSpec[Any], ...] = ()
     if ports.store is not None:
         storage = (
-            storage_spec(ports.store, line, gate=parts.gate, claims_max=waiting_max + chats_max),
+            storage_spec(ports.store, kept, gate=parts.gate, claims_max=waiting_max + chats_max),
         )
     children: tuple[ChildSpec[Any], ...] = (
         ChildSpec(

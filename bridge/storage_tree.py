@@ -43,9 +43,22 @@ SAVES_MAX: Final = 4000
 WRITER_STOP_S: Final = 10.0
 
 
+class Kept:
+    """What outlives the actors of storage.
+
+    Attributes:
+        line: what waits to be committed.
+        plan: when the cleaner works, by the valves that were read last; None: no valves yet.
+    """
+
+    def __init__(self) -> None:
+        self.line = Line()
+        self.plan: PlanSweeps | None = None
+
+
 def storage_spec(
     store: ArtifactStore,
-    line: Line,
+    kept: Kept,
     *,
     gate: type[GateActor],
     claims_max: int,
@@ -55,11 +68,15 @@ def storage_spec(
 
     Args:
         store: where artifacts are kept.
-        line: what waits to be committed; it outlives the writer.
+        kept: what outlives the actors.
         gate: the actor behind `permits`.
         claims_max: pieces of storage work that are under way at once.
         lease: which of several processes deletes what has expired; None: this one.
     """
+
+    def cleaner() -> CleanerActor:
+        return CleanerActor(store, kept.plan, lease)
+
     children: tuple[ChildSpec[Any], ...] = (
         ChildSpec(
             name="permits",
@@ -76,12 +93,12 @@ def storage_spec(
         ),
         ChildSpec(
             name="writer",
-            start=partial(DbWriterActor, "root/storage/committer", line),
+            start=partial(DbWriterActor, "root/storage/committer", kept.line),
             policy=PLUMBING,
             shutdown_s=WRITER_STOP_S,
             mailbox=MailboxSpec(messages_max=SAVES_MAX),
         ),
-        ChildSpec(name="cleaner", start=partial(CleanerActor, store, lease=lease), policy=PLUMBING),
+        ChildSpec(name="cleaner", start=cleaner, policy=PLUMBING),
     )
     return ChildSpec(
         name="storage",
@@ -94,7 +111,7 @@ def storage_spec(
 class StorageRooms:
     """The addresses of the actors of storage, and what chats are told of them."""
 
-    def __init__(self, system: ActorSystem) -> None:
+    def __init__(self, system: ActorSystem, kept: Kept) -> None:
         def found(name: str) -> ActorRef[Any]:
             ref = system.find(f"root/storage/{name}")
             assert ref is not None, "the root has started all that is below it"
@@ -104,6 +121,7 @@ class StorageRooms:
         self._reader = found("reader")
         self._writer = found("writer")
         self._cleaner = found("cleaner")
+        self._kept = kept
         self._planned: StorageSettings | None = None
 
     def obey(self, settings: StorageSettings) -> None:
@@ -111,6 +129,7 @@ class StorageRooms:
         if settings is not self._planned:
             self._planned = settings
             plan = PlanSweeps(interval_s=settings.sweep_interval_s, keep_s=settings.keep_s)
+            self._kept.plan = plan
             self._cleaner.offer(plan)
 
     def memory(

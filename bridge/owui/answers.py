@@ -72,6 +72,7 @@ def asked(visit: Visit, call: Call) -> AskFuture:
         box=call.box,
         servers=call.servers,
         remedies=call.snapshot.remedies,
+        place=call.place,
         is_task=not call.request.is_streaming,
     )
     visit.asking = asking

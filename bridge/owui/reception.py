@@ -17,7 +17,7 @@ from msgspec import Struct
 from actors.kernel.entropy import Entropy
 from actors.ports import ToolBox
 from actors.values import ChatRequest, Model, Noticed, ToolEnded
-from bridge.app import NO_SERVERS
+from bridge.app import NO_SERVERS, Place
 from bridge.config.setting_groups import ToolMode
 from bridge.config.settings import Settings
 from bridge.owui.error_kinds import Condition
@@ -60,6 +60,9 @@ Enter: TypeAlias = Callable[[float], Visit]
 _LEGACY: Final = "legacy"
 _DEFAULT: Final = "default"
 
+# How the ids begin of what Open WebUI keeps no history of that comes back to us (CONTRACT).
+_UNKEPT: Final = ("local", "temporary:", "channel:")
+
 
 class Refusal(Exception):
     """A request that ends at the door, with the Markdown for it."""
@@ -81,6 +84,7 @@ class Call(Struct, frozen=True, kw_only=True):
         sink: where the answer is shown.
         kit: its tools, if there are any.
         box: runs them; None: whoever asked does.
+        place: where the answer will stand, if it is in a chat that is kept.
         notes: what the reader should hear at once.
         messenger: the way to the browser for what no stream can carry; None: nobody looks.
     """
@@ -93,6 +97,7 @@ class Call(Struct, frozen=True, kw_only=True):
     sink: OwuiSink
     kit: ToolKit | None = None
     box: ToolBox | None = None
+    place: Place | None = None
     notes: tuple[SideEvent, ...] = ()
     messenger: Messenger | None = None
 
@@ -154,6 +159,7 @@ class Reception:
         if known is None:
             known = await self._known(enter, given, settings, error_id)
         caller = caller_of(given.user, given.metadata)
+        place = _place(caller)
         try:
             read = read_body(
                 given.body,
@@ -163,6 +169,7 @@ class Reception:
                 models=known.rows,
                 policy=snapshot.policy,
                 caller=caller,
+                recalls=place is not None,
             )
         except RequestInvalid as invalid:
             about = _about(given, caller, settings)
@@ -189,6 +196,7 @@ class Reception:
             sink=self._sink(given, caller, settings, looks),
             kit=kit,
             box=kit.box if kit is not None and is_run_here else None,
+            place=place,
             notes=_notes(settings, kit) if given.is_in_browser else (),
             messenger=Messenger(given.event_emitter) if given.is_in_browser else None,
         )
@@ -272,6 +280,14 @@ class Reception:
             looks=looks,
             store_image=store,
         )
+
+
+def _place(caller: Caller) -> Place | None:
+    """Where the answer will stand, if it is in a chat that is kept (SPEC 154)."""
+    chat_id, message_id = caller.chat_id, caller.message_id
+    if not (chat_id and message_id and caller.user_id) or chat_id.startswith(_UNKEPT):
+        return None
+    return Place(chat_id=chat_id, message_id=message_id)
 
 
 def _with_tools(

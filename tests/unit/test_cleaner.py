@@ -59,6 +59,20 @@ async def test_the_first_sweep_is_at_the_start_and_the_next_an_interval_later(
 
 
 @simulated(seeds=3)
+async def test_nothing_is_swept_before_there_is_a_plan(stage: Stage) -> None:
+    store = FakeStore()
+    ref = await cleaner(stage, store, None)
+    await stage.wait(3 * HOUR_S)
+    assert store.sweeps == []
+    ref.tell(PLAN)
+    await stage.wait(1.0)
+    assert store.sweeps == [(1000.0, SLICE_ROWS)]
+    ref.tell(PLAN)
+    await stage.wait(HOUR_S - 2.0)
+    assert len(store.sweeps) == 1
+
+
+@simulated(seeds=3)
 async def test_much_is_deleted_in_slices_with_a_pause_between(stage: Stage) -> None:
     store = FakeStore(expired=2 * SLICE_ROWS + 1)
     await cleaner(stage, store, PLAN)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from actors.recall import ReasoningRetention
 from bridge.config.setting_groups import ThinkingPlace, ToolMode
 from bridge.config.settings import Settings, settings_from
 from bridge.config.user_valves import UserValves
@@ -20,6 +21,8 @@ FIELDS = {
     "REASONING_EFFORT": "medium",
     "REASONING_SUMMARY_MODE": "auto",
     "TOOL_EXECUTION_MODE": "Pipeline",
+    "PERSIST_REASONING_TOKENS": "next_reply",
+    "PERSIST_TOOL_RESULTS": True,
 }
 # The admin's value of each, none of them a default.
 ADMIN: dict[str, object] = {
@@ -30,6 +33,8 @@ ADMIN: dict[str, object] = {
     "REASONING_EFFORT": "high",
     "REASONING_SUMMARY_MODE": "disabled",
     "TOOL_EXECUTION_MODE": "Open-WebUI",
+    "PERSIST_REASONING_TOKENS": "disabled",
+    "PERSIST_TOOL_RESULTS": False,
 }
 INHERITED = [None, "", "  ", "inherit", "INHERIT", " Inherit "]
 
@@ -68,16 +73,24 @@ def test_a_field_that_is_set_rules_even_when_it_says_the_default() -> None:
     assert (made.reasoning.effort, made.reasoning.summary) == ("medium", "auto")
     assert (made.show.thinking, made.show.shows_usage) == (ThinkingPlace.OPEN_WEBUI, True)
     assert made.tools.mode is ToolMode.PIPELINE
+    assert made.memory.retention is ReasoningRetention.NEXT_REPLY
+    assert made.memory.keeps_tools
 
 
 @pytest.mark.parametrize("name", FIELDS)
 def test_one_field_leaves_all_others_to_the_admin(name: str) -> None:
-    fields = {"SHOW_FINAL_USAGE_STATUS": "show", "THINKING_OUTPUT_MODE": "show"}
-    group = fields.get(name, "tools" if name == "TOOL_EXECUTION_MODE" else "reasoning")
+    fields = {
+        "SHOW_FINAL_USAGE_STATUS": "show",
+        "THINKING_OUTPUT_MODE": "show",
+        "TOOL_EXECUTION_MODE": "tools",
+        "PERSIST_REASONING_TOKENS": "memory",
+        "PERSIST_TOOL_RESULTS": "memory",
+    }
+    group = fields.get(name, "reasoning")
     admins, both = settings(None), settings({name: FIELDS[name]})
     changed = {
         each
-        for each in ("show", "tools", "reasoning", "request", "endpoint", "log_level")
+        for each in ("show", "tools", "reasoning", "memory", "request", "endpoint", "log_level")
         if getattr(admins, each) != getattr(both, each)
     }
     assert changed == {group}

@@ -7,7 +7,7 @@ import pytest
 
 from bridge.config.valves import Valves
 from tests.fixtures.environment import environment
-from tests.unit.valve_table import CHOICES, NUMBERS, SWITCHES, TEMPLATES, TEXTS
+from tests.unit.valve_table import CHOICES, NUMBERS, SECRETS, SWITCHES, TEMPLATES, TEXTS
 
 
 @pytest.mark.parametrize(("name", "default", "low", "high"), NUMBERS)
@@ -111,7 +111,7 @@ def test_a_text_has_its_default(name: str, default: str) -> None:
 
 def test_the_form_has_these_valves_and_no_others() -> None:
     known = [str(row[0]) for row in (*NUMBERS, *CHOICES, *SWITCHES, *TEXTS)]
-    known += ["API_KEY", *TEMPLATES]
+    known += ["API_KEY", *SECRETS, *TEMPLATES]
     assert sorted(known) == sorted(Valves.model_fields)
 
 

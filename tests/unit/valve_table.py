@@ -29,6 +29,10 @@ NUMBERS = [
     ("TOOL_IDLE_TIMEOUT_SECONDS", None, 1, None),
     ("TOOL_SHUTDOWN_TIMEOUT_SECONDS", 10.0, 0, None),
     ("SHUTDOWN_GRACE_SECONDS", 20.0, 0, 600),
+    ("MIN_COMPRESS_BYTES", 0, 0, None),
+    ("ARTIFACT_CLEANUP_DAYS", 90, 1, 365),
+    ("ARTIFACT_CLEANUP_INTERVAL_HOURS", 1.0, 0.5, 24),
+    ("DB_BATCH_SIZE", 10, 5, 20),
 ]
 
 EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh")
@@ -45,6 +49,11 @@ CHOICES = [
     ("GEMINI_THINKING_LEVEL", "auto", ("auto", "low", "high")),
     ("TASK_MODEL_REASONING_EFFORT", "low", EFFORTS),
     ("TOOL_EXECUTION_MODE", "Pipeline", ("Pipeline", "Open-WebUI")),
+    (
+        "PERSIST_REASONING_TOKENS",
+        "conversation",
+        ("disabled", "next_reply", "conversation"),
+    ),
     ("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")),
 ]
 
@@ -63,6 +72,9 @@ SWITCHES = [
     ("SEND_SESSION_ID", False),
     ("SEND_CHAT_ID", False),
     ("SEND_MESSAGE_ID", False),
+    ("PERSIST_TOOL_RESULTS", True),
+    ("ENCRYPT_ALL", True),
+    ("ENABLE_LZ4_COMPRESSION", True),
 ]
 
 TEXTS = [
@@ -74,6 +86,12 @@ TEXTS = [
     ("TIMING_LOG_FILE", "logs/timing.jsonl"),
     ("SUPPORT_EMAIL", ""),
     ("SUPPORT_URL", ""),
+]
+
+SECRETS = [
+    "ARTIFACT_DATABASE_URL",
+    "ARTIFACT_ENCRYPTION_KEY",
+    "ARTIFACT_ENCRYPTION_KEY_PREVIOUS",
 ]
 
 TEMPLATES = [
