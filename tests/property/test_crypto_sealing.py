@@ -23,7 +23,7 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=5) | st.dictionaries(TEXTS, inner, max_size=5),
 )
 PAYLOADS = st.binary()
-ROWS = st.builds(RowIdentity, artifact_id=TEXTS, chat_id=TEXTS, message_id=TEXTS, item_type=TEXTS)
+ROWS = st.builds(RowIdentity, **dict.fromkeys(RowIdentity.__struct_fields__, TEXTS))
 KEYS = TEXTS.filter(bool)
 THRESHOLDS = st.none() | st.integers(0, 200)
 
@@ -87,7 +87,7 @@ def test_a_row_opens_for_its_own_identity_alone(
 
 @given(
     text=st.text(max_size=12),
-    cuts=st.tuples(*[st.lists(st.integers(0, 12), min_size=3, max_size=3)] * 2),
+    cuts=st.tuples(*[st.lists(st.integers(0, 12), min_size=4, max_size=4)] * 2),
 )
 def test_moving_letters_between_the_parts_of_an_identity_makes_another_one(
     text: str, cuts: tuple[list[int], list[int]]
@@ -97,12 +97,13 @@ def test_moving_letters_between_the_parts_of_an_identity_makes_another_one(
 
 
 def identity_cut(text: str, at: list[int]) -> RowIdentity:
-    first, second, third = at
+    first, second, third, fourth = at
     return RowIdentity(
-        artifact_id=text[:first],
+        id=text[:first],
         chat_id=text[first:second],
         message_id=text[second:third],
-        item_type=text[third:],
+        model_id=text[third:fourth],
+        item_type=text[fourth:],
     )
 
 

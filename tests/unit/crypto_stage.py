@@ -19,7 +19,11 @@ EARLIER_KEY = "correct horse battery staple"
 KEY = "schlüssel 🔑"
 
 ROW = RowIdentity(
-    artifact_id="0001HTMBY4XE60DACCVS", chat_id="chat-1", message_id="msg-1", item_type="reasoning"
+    id="0001HTMBY4XE60DACCVS",
+    chat_id="chat-1",
+    message_id="msg-1",
+    model_id="openai/gpt-4o",
+    item_type="reasoning",
 )
 THINKING = (
     '{"type":"reasoning","id":"rs_1","summary":[{"type":"summary_text","text":"2 + 3 — 🌞"}]}'
