@@ -7,7 +7,7 @@ is made; after that it never changes, and serves any number of threads.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 from actors.kernel.entropy import Entropy
@@ -78,11 +78,11 @@ class KeyRing:
         """The public id of the current key, for reports; "" when there is none."""
         return "" if self._current is None else self._current.kid
 
-    def seal(self, payload: Mapping[str, object], row: RowIdentity) -> Wrapper:
+    def seal(self, payload: bytes, row: RowIdentity) -> Wrapper:
         """Seal a payload for one row with the current key. Only while `is_sealing`.
 
         Args:
-            payload: any JSON object.
+            payload: JSON text; it comes back byte for byte.
             row: where it will be stored; it opens nowhere else.
 
         Raises:
@@ -90,7 +90,7 @@ class KeyRing:
         """
         return self._sealed(self._packer.pack(payload), row)
 
-    def open(self, wrapper: object, row: RowIdentity) -> dict[str, object]:
+    def open(self, wrapper: object, row: RowIdentity) -> bytes:
         """Open a row that was sealed with any key of the ring, here or in the earlier pipe.
 
         Args:
@@ -105,7 +105,7 @@ class KeyRing:
     def reseal(self, wrapper: object, row: RowIdentity) -> Wrapper:
         """Seal what is inside a wrapper with the current key. Only while `is_sealing`.
 
-        What is inside stays as it is, byte for byte: it is neither read nor compressed anew.
+        What is inside stays as it is: it is neither read nor compressed anew.
 
         Raises:
             SealBroken: it does not open.

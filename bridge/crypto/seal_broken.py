@@ -22,7 +22,6 @@ class WhyBroken(Enum):
     HEADERLESS = "no header that is known"
     COMPRESSED_BADLY = "compressed badly"
     LZ4_MISSING = "compressed, and the lz4 library is missing"
-    NOT_JSON = "no JSON object inside"
     TOO_LARGE = "too large"
 
 

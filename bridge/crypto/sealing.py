@@ -41,14 +41,15 @@ _LENGTH_BYTES: Final = 4
 
 
 class RowIdentity(Struct, frozen=True, kw_only=True, gc=False):
-    """Which row something is sealed for. It opens under no other identity.
+    """Which row something is sealed for, exactly as its columns say. It opens under no other.
 
     The table is not part of it: a rotation moves rows to another one (SPEC 150).
     """
 
-    artifact_id: str
+    id: str
     chat_id: str
     message_id: str
+    model_id: str
     item_type: str
 
 
@@ -102,7 +103,7 @@ def hkdf_sha256(secret: bytes, *, salt: bytes, info: bytes, size_bytes: int) -> 
 def associated_data(row: RowIdentity, kid: str) -> bytes:
     """Spell the identity so that no two are spelled alike: each part after its length in bytes."""
     spelled = _ROW_LABEL
-    for part in (kid, row.artifact_id, row.chat_id, row.message_id, row.item_type):
+    for part in (kid, row.id, row.chat_id, row.message_id, row.model_id, row.item_type):
         encoded = utf8(part)
         spelled += len(encoded).to_bytes(_LENGTH_BYTES, "big") + encoded
     return spelled

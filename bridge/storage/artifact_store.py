@@ -1,20 +1,20 @@
 """`ArtifactStore` on any database that SQLAlchemy speaks to; made for SQLite and PostgreSQL.
 
-Each call is one transaction, or a row of short ones where each stands for itself. Every wait has
-a bound: for a connection, for a lock, for a statement, and for a server that says nothing.
+Each call is one transaction, or a row of short ones where each stands for itself.
+
+Rows are written to one table. Tables of earlier keys are read beside it, and a rotation may move
+their rows over at any moment; whoever looks for a row finds it in one or the other.
 """
 
 from __future__ import annotations
 
 import logging
-import sqlite3
 import threading
-from collections.abc import Callable, Sequence
-from contextlib import suppress
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Any, Final, TypeVar
+from typing import TypeVar
 
 from sqlalchemy import Table
 from sqlalchemy.engine import Connection, Engine
@@ -23,8 +23,9 @@ from sqlalchemy.exc import SQLAlchemyError
 from actors.artifacts import Artifact, Recalled
 from actors.kernel.clock import SystemWatch, Watch
 from actors.ports import ErrorFacts, StoreError, StoreUnavailable
-from bridge.storage.engines import Database, Patience, Reached, durable, reach
-from bridge.storage.errors import AWAY, is_connection_lost, store_error
+from bridge.crypto.seal_broken import SealBroken
+from bridge.storage.engines import Database, Patience
+from bridge.storage.errors import AWAY, TOO_LARGE, misfit, store_error
 from bridge.storage.rows import (
     Row,
     RowUnreadable,
@@ -36,7 +37,6 @@ from bridge.storage.rows import (
 from bridge.storage.sealing import NoSealer, Sealer, SealPolicy
 from bridge.storage.statements import (
     IDS_MAX,
-    LIMITS,
     columns_of,
     delete_rows,
     expire_rows,
@@ -45,24 +45,12 @@ from bridge.storage.statements import (
     select_rows,
     touch_rows,
 )
-from bridge.storage.table import artifact_table, make_table
-from bridge.storage.watchdog import Watchdog
+from bridge.storage.table import artifact_table, is_table, make_table
+from bridge.storage.transactions import Transactions
 
 _log = logging.getLogger("greenroom.storage")
 
 T = TypeVar("T")
-
-# Past the server's own bound for a statement, before the line counts as dead.
-_SILENCE_FACTOR: Final = 1.5
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Open:
-    """What an open store works with."""
-
-    engine: Engine
-    is_borrowed: bool
-    table: Table
 
 
 class SqlArtifactStore:
@@ -71,6 +59,7 @@ class SqlArtifactStore:
     Args:
         database: where the table is.
         table_name: of the table; whoever chooses the key chooses the name with it (SPEC 150).
+        earlier: names of tables that are read too, where they are there.
         sealer, policy: how and what to seal; reading opens whatever is sealed.
         watch: tells the time; rows carry the wall clock's.
         patience: how long each step may take.
@@ -81,6 +70,7 @@ class SqlArtifactStore:
         database: Database,
         table_name: str,
         *,
+        earlier: Sequence[str] = (),
         sealer: Sealer | None = None,
         policy: SealPolicy = SealPolicy.NOTHING,
         watch: Watch | None = None,
@@ -88,45 +78,43 @@ class SqlArtifactStore:
     ) -> None:
         self._database = database
         self._table_name = table_name
+        self._earlier = tuple(name for name in dict.fromkeys(earlier) if name != table_name)
         self._sealer = sealer or NoSealer()
         self._policy = policy
         self._watch = watch or SystemWatch()
-        self._patience = patience or Patience()
+        self._transactions = Transactions(database, patience or Patience(), self._watch)
         self._opening = threading.Lock()
-        self._open: _Open | None = None
+        # The current one first.
+        self._tables: tuple[Table, ...] = ()
         self._is_checked = False
-        self._watchdog = Watchdog(self._patience.statement_s * _SILENCE_FACTOR, self._watch)
         self._is_refresh_failing = False
 
     # --- the port --------------------------------------------------------------------------------
 
     def open(self) -> None:
-        """See `ArtifactStore`. After any failure it looks at the table once more."""
+        """See `ArtifactStore`. After any failure it looks at the tables once more."""
         with self._opening:
-            if self._open is not None and self._is_checked:
+            if self._tables and self._is_checked:
                 return
-            is_new = self._open is None
-            opened = self._open or self._connected()
-            self._open = opened
             try:
-                self._make_table(opened)
+                self._tables = self._made_tables(self._transactions.open())
             except StoreError:
                 # Readers of a store that was of use go on with it.
-                if is_new:
-                    self._let_go()
+                if not self._tables:
+                    self._transactions.let_go()
                 raise
             self._is_checked = True
 
     def save(self, artifacts: Sequence[Artifact]) -> None:
         """See `ArtifactStore`."""
-        rows = [row_of(artifact, self._sealer, self._policy) for artifact in artifacts]
+        rows = [self._row(artifact) for artifact in artifacts]
         if not rows:
             return
         now = self._now()
         # Always in the same order: two writers of the same rows must not wait for each other.
         rows.sort(key=lambda row: row.id)
         values = [{**columns_of(row), "created_at": now} for row in rows]
-        self._run(partial(insert_rows, values=values))
+        self.run(partial(insert_rows, values=values))
 
     def load(self, chat_id: str, ids: Sequence[str]) -> Recalled:
         """See `ArtifactStore`. An id that is asked for twice is given once."""
@@ -134,140 +122,118 @@ class SqlArtifactStore:
         if not asked:
             return Recalled()
         chat = chat_column(chat_id)
-        rows = self._run(partial(select_rows, chat=chat, ids=list(asked)))
-        self._refresh(chat, list(rows))
+        found = self._run(partial(_look_up, tables=self._opened(), chat=chat, ids=list(asked)))
+        self._refresh(chat, found)
+        rows = {column: row for _, there in found for column, row in there.items()}
         artifacts: list[Artifact] = []
-        unreadable = 0
+        broken: Counter[str] = Counter()
         for column, artifact_id in asked.items():
             if column not in rows:
                 continue
             try:
                 artifacts.append(self._read(rows[column], artifact_id, chat_id))
-            except RowUnreadable:
-                unreadable += 1
-        missing = len(asked) - len(rows)
-        return Recalled(artifacts=tuple(artifacts), missing=missing, unreadable=unreadable)
+            except RowUnreadable as unreadable:
+                broken[unreadable.why] += 1
+        for why, count in broken.items():
+            _log.warning("%d artifacts of a chat are not readable: %s", count, why)
+        return Recalled(
+            artifacts=tuple(artifacts),
+            missing=len(asked) - len(rows),
+            unreadable=broken.total(),
+        )
 
     def forget(self, chat_id: str, ids: Sequence[str]) -> int:
         """See `ArtifactStore`."""
         chat, wanted = chat_column(chat_id), list(dict.fromkeys(map(id_column, ids)))
         if not wanted:
             return 0
-        return self._run(partial(delete_rows, chat=chat, ids=wanted))
+        return self._run(partial(_forget, tables=self._opened(), chat=chat, ids=wanted))
 
     def sweep(self, older_than_s: float, rows_max: int) -> int:
         """See `ArtifactStore`. Each slice is a transaction of its own."""
         before = self._now() - timedelta(seconds=older_than_s)
         deleted = 0
-        while deleted < rows_max:
-            slice_max = min(IDS_MAX, rows_max - deleted)
-            ids = self._run(partial(older_ids, before=before, rows_max=slice_max))
-            if ids:
-                deleted += self._run(partial(expire_rows, before=before, ids=ids))
-            # A row that was read in between stays, and is not found again: this ends.
-            if len(ids) < slice_max:
-                break
+        for table in self._opened():
+            deleted += self._sweep(table, before, rows_max - deleted)
         return deleted
 
     def close(self) -> None:
         """See `ArtifactStore`. What runs meanwhile ends by itself."""
         with self._opening:
-            self._let_go()
-        self._watchdog.close()
+            self._tables = ()
+            self._is_checked = False
+            self._transactions.close()
 
     # --- how a call is carried out ---------------------------------------------------------------
 
-    def _run(self, work: Callable[[Connection, Table], T]) -> T:
-        """Do the work in one transaction and return what it gives, once it is committed.
+    def run(self, work: Callable[[Connection, Table], T]) -> T:
+        """Do the work on the current table, in one transaction; return once it is committed.
 
         Raises:
             StoreError: whether a commit took place is known only where it says so.
         """
-        opened = self._open
-        if opened is None:
-            raise StoreUnavailable(ErrorFacts(detail=AWAY))
+        current = self._opened()[0]
+        return self._run(lambda connection: work(connection, current))
+
+    def _run(self, work: Callable[[Connection], T]) -> T:
         try:
-            try:
-                return self._once(opened, work)
-            except _Stale:
-                return self._once(opened, work)
-        except _Stale:
-            failure: StoreError = StoreUnavailable(ErrorFacts(detail=AWAY))
-        except (SQLAlchemyError, sqlite3.Error) as error:
-            failure = store_error(error)
-        except OSError:
-            # Not every driver wraps what its socket raises.
-            failure = StoreUnavailable(ErrorFacts(detail=AWAY))
-        self._is_checked = False
-        # Outside of the blocks above: what was caught may hold a statement and its rows.
-        raise failure
-
-    def _once(self, opened: _Open, work: Callable[[Connection, Table], T]) -> T:
-        with (
-            opened.engine.connect() as connection,
-            self._watchdog.watching(_descriptor(connection)),
-            durable(connection, is_borrowed=opened.is_borrowed),
-            connection.begin(),
-        ):
-            if connection.dialect.name == "postgresql":
-                self._limit(connection)
-            return work(connection, opened.table)
-
-    def _limit(self, connection: Connection) -> None:
-        """Set the bounds of this transaction; the first word on a line shows whether it is alive.
-
-        A pooled connection may have died while nobody looked. Nothing was done on it yet, so the
-        work may start again on another one.
-        """
-        limits = {
-            "statement_ms": _milliseconds(self._patience.statement_s),
-            "lock_ms": _milliseconds(self._patience.lock_s),
-        }
-        try:
-            connection.execute(LIMITS, limits)
-        except SQLAlchemyError as error:
-            if is_connection_lost(error):
-                raise _Stale from None
+            return self._transactions.run(work)
+        except StoreError:
+            self._is_checked = False
             raise
 
-    def _connected(self) -> _Open:
-        reached: Reached = reach(self._database, self._patience)
-        engine = reached.engine
-        table = artifact_table(self._table_name, self._database.schema, engine.dialect)
-        return _Open(engine=engine, is_borrowed=reached.is_borrowed, table=table)
+    def _opened(self) -> tuple[Table, ...]:
+        tables = self._tables
+        if not tables:
+            raise StoreUnavailable(ErrorFacts(detail=AWAY))
+        return tables
 
-    def _make_table(self, opened: _Open) -> None:
+    def _made_tables(self, engine: Engine) -> tuple[Table, ...]:
+        """Make the table that is written to, and find those of earlier keys.
+
+        One that others make after this was asked is found when the store is opened anew.
+        """
+        named = partial(artifact_table, schema=self._database.schema, dialect=engine.dialect)
+        current = named(self._table_name)
         try:
-            make_table(opened.engine, opened.table)
+            make_table(engine, current)
+            earlier = [table for name in self._earlier if is_table(engine, table := named(name))]
         except SQLAlchemyError as error:
             failure = store_error(error)
         except OSError:
             failure = StoreUnavailable(ErrorFacts(detail=AWAY))
         else:
-            return
+            return (current, *earlier)
         raise failure
 
-    def _let_go(self) -> None:
-        opened, self._open = self._open, None
-        self._is_checked = False
-        if opened is not None and not opened.is_borrowed:
-            with suppress(SQLAlchemyError):
-                opened.engine.dispose()
+    # --- writing and reading ---------------------------------------------------------------------
 
-    # --- reading ---------------------------------------------------------------------------------
+    def _row(self, artifact: Artifact) -> Row:
+        try:
+            return row_of(artifact, self._sealer, self._policy)
+        except SealBroken:
+            pass
+        # Outside of the block above: what was caught there holds the payload.
+        raise misfit(TOO_LARGE)
 
     def _read(self, row: Row | None, artifact_id: str, chat_id: str) -> Artifact:
         if row is None:
             raise RowUnreadable
         return artifact_of(row, self._sealer, artifact_id=artifact_id, chat_id=chat_id)
 
-    def _refresh(self, chat: str, ids: Sequence[str]) -> None:
+    def _refresh(self, chat: str, found: Sequence[_Found]) -> None:
         """Keep rows for another term; who reads has them either way."""
-        if not ids:
+        used = [(table, list(rows)) for table, rows in found if rows]
+        if not used:
             return
         now = self._now()
+
+        def touch(connection: Connection) -> None:
+            for table, ids in used:
+                touch_rows(connection, table, chat=chat, ids=ids, now=now)
+
         try:
-            self._run(partial(touch_rows, chat=chat, ids=ids, now=now))
+            self._run(touch)
         except StoreError as error:
             # Said once, until it works again: it happens at every read of every chat.
             if not self._is_refresh_failing:
@@ -278,23 +244,47 @@ class SqlArtifactStore:
         else:
             self._is_refresh_failing = False
 
+    def _sweep(self, table: Table, before: datetime, rows_max: int) -> int:
+        deleted = 0
+        while deleted < rows_max:
+            slice_max = min(IDS_MAX, rows_max - deleted)
+            ids = self._run(partial(older_ids, table=table, before=before, rows_max=slice_max))
+            if ids:
+                deleted += self._run(partial(expire_rows, table=table, before=before, ids=ids))
+            # A row that was read in between stays, and is not found again: this ends.
+            if len(ids) < slice_max:
+                break
+        return deleted
+
     def _now(self) -> datetime:
         """UTC without a zone, as the column has it."""
         return datetime.fromtimestamp(self._watch.wall_s(), UTC).replace(tzinfo=None)
 
 
-class _Stale(Exception):
-    """A pooled connection was dead before anything was done on it."""
+_Found = tuple[Table, Mapping[str, Row | None]]
 
 
-def _milliseconds(seconds: float) -> str:
-    return str(max(1, round(seconds * 1000)))
+def _look_up(
+    connection: Connection, *, tables: tuple[Table, ...], chat: str, ids: Sequence[str]
+) -> Sequence[_Found]:
+    """Return which rows each table has; each row once.
+
+    A rotation may move a row from an earlier table to the current one between two of these
+    looks, so what was in neither is looked for in the current one again.
+    """
+    current, *earlier = tables
+    found: list[_Found] = []
+    missing = ids
+    for table in (current, *earlier, *(tables[:1] if earlier else ())):
+        if missing:
+            rows = select_rows(connection, table, chat=chat, ids=missing)
+            found.append((table, rows))
+            missing = [each for each in missing if each not in rows]
+    return found
 
 
-def _descriptor(connection: Connection) -> int | None:
-    """Return the socket of a connection where it has one."""
-    driver: Any = connection.connection.dbapi_connection
-    if connection.dialect.name == "sqlite":
-        return None
-    fileno = getattr(driver, "fileno", None)
-    return fileno() if callable(fileno) else None
+def _forget(
+    connection: Connection, *, tables: tuple[Table, ...], chat: str, ids: Sequence[str]
+) -> int:
+    """Delete rows wherever they are: the way a rotation moves them, so that none gets past."""
+    return sum(delete_rows(connection, table, chat=chat, ids=ids) for table in reversed(tables))

@@ -17,11 +17,11 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from sqlalchemy import create_engine, event, text
-from sqlalchemy.engine import URL, Connection, Engine, make_url
+from sqlalchemy.engine import URL, Connection, Dialect, Engine, make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from actors.ports import Secret
-from bridge.storage.errors import NO_ADDRESS, NO_FILE, NO_KIND, misfit, store_error
+from bridge.storage.errors import NO_ADDRESS, NO_FILE, NO_KIND, NOWHERE, misfit, store_error
 
 _log = logging.getLogger("greenroom.storage")
 
@@ -95,9 +95,28 @@ def reach(database: Database, patience: Patience) -> Reached:
     if shared is not None and (database.url is None or _works(shared)):
         return Reached(engine=shared, is_borrowed=True)
     if database.url is None:
-        raise misfit("No database is named, so nothing can be kept.")
+        raise misfit(NOWHERE)
     engine = own_engine(database.url, patience, is_own_file=database.is_own_file)
     return Reached(engine=engine, is_borrowed=False)
+
+
+def name_chars_max(database: Database) -> int:
+    """Return how long the name of a table may be. Nothing connects.
+
+    Raises:
+        StoreMisfit: the address is none, or of a kind that is not supported.
+    """
+    if database.shared is not None:
+        return database.shared.dialect.max_identifier_length
+    if database.url is None:
+        raise misfit(NOWHERE)
+    try:
+        dialect: type[Dialect] = _parsed(database.url.reveal()).get_dialect()
+    except (SQLAlchemyError, ImportError):
+        pass
+    else:
+        return dialect.max_identifier_length
+    raise misfit(NO_KIND)
 
 
 def own_engine(url: Secret, patience: Patience, *, is_own_file: bool = True) -> Engine:

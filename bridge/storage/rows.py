@@ -16,8 +16,10 @@ from typing import Final
 import msgspec
 
 from actors.artifacts import Artifact
+from bridge.crypto.seal_broken import SealBroken, WhyBroken
+from bridge.crypto.sealing import RowIdentity
 from bridge.storage.payloads import PayloadBroken, item_of, payload_text, type_of
-from bridge.storage.sealing import RowIdentity, SealBroken, Sealer, SealPolicy
+from bridge.storage.sealing import Sealer, SealPolicy
 from bridge.transforms.json_text import json_text
 
 ID_CHARS_MAX: Final = 20
@@ -36,7 +38,11 @@ _NO_TYPE: Final = "opaque"
 
 
 class RowUnreadable(Exception):
-    """A row is there and gives no artifact: damaged, foreign, or sealed with another key."""
+    """A row is there and gives no artifact; `why` says so without any of its content."""
+
+    def __init__(self, why: str = "damaged") -> None:
+        self.why = why
+        super().__init__(why)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,7 +122,9 @@ def artifact_of(row: Row, sealer: Sealer, *, artifact_id: str, chat_id: str) -> 
     try:
         payload = _opened(row, sealer) if row.is_encrypted else row.payload
         item, place = item_of(payload)
-    except (PayloadBroken, SealBroken, UnicodeDecodeError):
+    except SealBroken as broken:
+        raise RowUnreadable(broken.why.value) from None
+    except (PayloadBroken, UnicodeDecodeError):
         raise RowUnreadable from None
     return Artifact(
         id=artifact_id,
@@ -132,5 +140,5 @@ def _opened(row: Row, sealer: Sealer) -> str:
     try:
         wrapper = msgspec.json.decode(row.payload, type=dict[str, object])
     except (msgspec.MsgspecError, UnicodeError, RecursionError):
-        raise SealBroken from None
+        raise SealBroken(WhyBroken.NOT_A_WRAPPER) from None
     return sealer.open(wrapper, row.identity).decode()

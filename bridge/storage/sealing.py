@@ -1,45 +1,32 @@
 """What the store asks of whoever seals its rows.
 
 The store knows no cipher: it hands over the bytes of a payload and the identity of its row, and
-gets a wrapper back that JSON can express. `bridge/crypto/` does the sealing itself.
+gets a wrapper back that JSON can express. A `KeyRing` is such a sealer as it stands.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import Enum
 from typing import Final, Protocol
 
+from bridge.crypto.seal_broken import SealBroken, WhyBroken
+from bridge.crypto.sealing import RowIdentity
+
 REASONING: Final = "reasoning"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RowIdentity:
-    """Which row a payload belongs to, exactly as its columns say.
-
-    Sealed together with the payload, so that a payload that was moved to another row opens
-    nowhere.
-    """
-
-    id: str
-    chat_id: str
-    message_id: str
-    model_id: str
-    item_type: str
-
-
-class SealBroken(Exception):
-    """A wrapper does not open: damaged, moved, foreign, or made with a key that is not at hand."""
 
 
 class Sealer(Protocol):
     """Seals payloads and opens what was sealed. Used by several threads at once."""
 
-    def seal(self, payload: bytes, identity: RowIdentity) -> Mapping[str, object]:
-        """Return what is stored instead of the payload."""
+    def seal(self, payload: bytes, row: RowIdentity) -> Mapping[str, object]:
+        """Return what is stored instead of the payload.
 
-    def open(self, wrapper: Mapping[str, object], identity: RowIdentity) -> bytes:
+        Raises:
+            SealBroken: `TOO_LARGE`, and no other reason.
+        """
+
+    def open(self, wrapper: Mapping[str, object], row: RowIdentity) -> bytes:
         """Return the payload as it was.
 
         Raises:
@@ -71,10 +58,10 @@ class NoSealer:
     It goes with `SealPolicy.NOTHING` and with no other.
     """
 
-    def seal(self, payload: bytes, identity: RowIdentity) -> Mapping[str, object]:
+    def seal(self, payload: bytes, row: RowIdentity) -> Mapping[str, object]:
         """See `Sealer`; nothing may be sealed without a key, so this is a bug of the caller."""
         raise AssertionError("rows are to be sealed, and there is no key")
 
-    def open(self, wrapper: Mapping[str, object], identity: RowIdentity) -> bytes:
+    def open(self, wrapper: Mapping[str, object], row: RowIdentity) -> bytes:
         """See `Sealer`; a sealed row was written when there was a key."""
-        raise SealBroken
+        raise SealBroken(WhyBroken.FOREIGN_KEY)

@@ -30,6 +30,7 @@ from sqlalchemy.schema import CreateIndex, CreateTable, DropIndex
 from sqlalchemy.sql.elements import BindParameter, ColumnElement
 from sqlalchemy.types import JSON, UserDefinedType
 
+from actors.ports import StoreMisfit
 from bridge.storage.errors import misfit
 from bridge.storage.rows import (
     CHAT_ID_CHARS_MAX,
@@ -129,6 +130,22 @@ def make_table(engine: Engine, table: Table) -> None:
     _check_columns(engine, table)
     for index in sorted(table.indexes, key=lambda index: str(index.name)):
         _make_index(engine, table, index)
+
+
+def is_table(engine: Engine, table: Table) -> bool:
+    """Say whether there is such a table and it can be read as one; say in the log if not.
+
+    Raises:
+        SQLAlchemyError: it cannot be asked, or not now.
+    """
+    if not _is_there(engine, table):
+        return False
+    try:
+        _check_columns(engine, table)
+    except StoreMisfit as unfit:
+        _log.warning("an earlier table is not read: %s", unfit.facts.detail)
+        return False
+    return True
 
 
 def _held_name(name: str, dialect: Dialect) -> str:

@@ -17,8 +17,8 @@ from bridge.chaos.memory_store import MemoryArtifactStore, MemoryTable
 from bridge.storage.artifact_store import SqlArtifactStore
 from bridge.storage.engines import Database
 from bridge.storage.sealing import SealPolicy
-from tests.integration.box_sealer import BoxSealer
 from tests.integration.servers import Postgres
+from tests.unit.crypto_stage import ring
 
 KEY = "a key of the tests"
 TABLES = count(1)
@@ -114,7 +114,7 @@ class SqlStage:
         return SqlArtifactStore(
             self.database,
             self.table,
-            sealer=BoxSealer(key),
+            sealer=ring(key),
             policy=self.policy,
             watch=self.clock,
         )

@@ -19,14 +19,18 @@ EARLIER_KEY = "correct horse battery staple"
 KEY = "schlüssel 🔑"
 
 ROW = RowIdentity(
-    artifact_id="0001HTMBY4XE60DACCVS", chat_id="chat-1", message_id="msg-1", item_type="reasoning"
+    id="0001HTMBY4XE60DACCVS",
+    chat_id="chat-1",
+    message_id="msg-1",
+    model_id="openai/gpt-4o",
+    item_type="reasoning",
 )
-THINKING = {
-    "type": "reasoning",
-    "id": "rs_1",
-    "summary": [{"type": "summary_text", "text": "2 + 3 — 🌞"}],
-}
-LONG_OUTPUT = {"type": "function_call_output", "call_id": "call_1", "output": "sunny " * 100}
+THINKING = (
+    '{"type":"reasoning","id":"rs_1","summary":[{"type":"summary_text","text":"2 + 3 — 🌞"}]}'
+).encode()
+LONG_OUTPUT = (
+    f'{{"type":"function_call_output","call_id":"call_1","output":"{"sunny " * 100}"}}'
+).encode()
 
 
 def lz4() -> Lz4Frames:

@@ -77,7 +77,7 @@ RAW_WRAPPER = {
     "kid": "e97d018c3ea9f3fc",
     "ciphertext": (
         "AAECAwQFBgcICQoLBvl1it1RW1If7TXcApru6HRHgDHnXh87UwpAbIaGy7zYnZar/EL1yf+pKhw/Aw19DvHpuq/g"
-        "8hKleFWzoMyLicaDHhAB43ohhzlY5KHnAsTNmFu7y7AKLlHTbn3pGQfYCQom/ynqs/lraTQhZg=="
+        "8hKleFWzoMyLicaDHhAB43ohhzlY5KHnAsTNmFu7y7AKLlHTbn3pLt1npv/brB8pATNB6tPLQg=="
     ),
 }
 COMPRESSED_WRAPPER = {
@@ -85,7 +85,7 @@ COMPRESSED_WRAPPER = {
     "kid": "e97d018c3ea9f3fc",
     "ciphertext": (
         "AAECAwQFBgcICQoLB4Z1s7xJfuYnz0e5Y+mBxVsp5xM6bQ19BUkSe9fj2PiB0Yaq+ED65OXqfCsbTgxwDuG/oqGx"
-        "iX+KcEPoxbLusoODHhBpho1vh3APuO+1AvHthSQRuy7sgu2MEyCUD5oF+NM+Dr5YfDkDwllxkTw="
+        "iX+KcEPoxbLusoODHhBpho1vh3APuO+1AvHthSQRuy7sgu2MEyCUD63fR3zL8+1uv4vJ6NqWexg="
     ),
 }
 

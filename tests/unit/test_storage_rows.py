@@ -11,9 +11,11 @@ import pytest
 
 from actors.artifacts import Artifact, StoredItem
 from actors.values import OpaqueItem, Reasoning, ToolCall, ToolOutput, WireFormat
+from bridge.crypto.seal_broken import SealBroken, WhyBroken
+from bridge.crypto.sealing import RowIdentity
 from bridge.storage.payloads import PayloadBroken, item_of, payload_text
 from bridge.storage.rows import Row, RowUnreadable, artifact_of, row_of
-from bridge.storage.sealing import NoSealer, RowIdentity, SealBroken, SealPolicy
+from bridge.storage.sealing import NoSealer, SealPolicy
 
 VECTORS = json.loads(
     (Path(__file__).parents[1] / "fixtures" / "earlier_pipe.json").read_text(encoding="utf-8")
@@ -29,14 +31,14 @@ class NotingSealer:
     def __init__(self) -> None:
         self.kept: list[tuple[bytes, RowIdentity]] = []
 
-    def seal(self, payload: bytes, identity: RowIdentity) -> Mapping[str, object]:
-        self.kept.append((payload, identity))
+    def seal(self, payload: bytes, row: RowIdentity) -> Mapping[str, object]:
+        self.kept.append((payload, row))
         return {"drawer": len(self.kept) - 1}
 
-    def open(self, wrapper: Mapping[str, object], identity: RowIdentity) -> bytes:
+    def open(self, wrapper: Mapping[str, object], row: RowIdentity) -> bytes:
         drawer = wrapper.get("drawer")
-        if not isinstance(drawer, int) or self.kept[drawer][1] != identity:
-            raise SealBroken
+        if not isinstance(drawer, int) or self.kept[drawer][1] != row:
+            raise SealBroken(WhyBroken.TAMPERED)
         return self.kept[drawer][0]
 
 
@@ -81,7 +83,7 @@ def test_what_the_earlier_pipe_sealed_is_handed_to_the_sealer_as_it_was(
     stored: dict[str, object],
 ) -> None:
     class Opener(NotingSealer):
-        def open(self, wrapper: Mapping[str, object], identity: RowIdentity) -> bytes:
+        def open(self, wrapper: Mapping[str, object], row: RowIdentity) -> bytes:
             assert wrapper == stored["stored_payload"]
             return json.dumps(stored["payload"]).encode()
 
