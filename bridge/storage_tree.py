@@ -126,7 +126,7 @@ class StorageRooms:
 
     def obey(self, settings: StorageSettings) -> None:
         """Let the cleaner know of a change; nearly always there is none."""
-        if settings is not self._planned:
+        if settings != self._planned:
             self._planned = settings
             plan = PlanSweeps(interval_s=settings.sweep_interval_s, keep_s=settings.keep_s)
             self._kept.plan = plan

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+from dataclasses import replace
+
 from actors.values import WireFormat
 from bridge.app import Ports
 from bridge.openrouter.client import AiohttpProvider
@@ -9,6 +12,7 @@ from bridge.openrouter.codec_chat import ChatCodec
 from bridge.openrouter.codec_responses import ResponsesCodec
 from bridge.openrouter.http_defaults import TlsContext
 from bridge.openrouter.model_list import HttpxCatalog
+from bridge.owui.own_storage import OwnStorage, SessionLogAnnex
 from bridge.owui.session_logs import SessionLogDesk
 
 
@@ -36,4 +40,19 @@ def real_ports(function_id: str, logs: SessionLogDesk) -> Ports:
         function_id: whose tree it is; it names the table of artifacts (SPEC 150).
         logs: the session logs of its door.
     """
-    return provider_ports()
+    provider = provider_ports()
+    storage = OwnStorage(function_id)
+
+    async def close() -> None:
+        try:
+            await provider.close()
+        finally:
+            await asyncio.to_thread(storage.store.close)
+
+    return replace(
+        provider,
+        store=storage.store,
+        obey=storage.obey,
+        annex=SessionLogAnnex(logs, storage),
+        close=close,
+    )

@@ -18,20 +18,21 @@ from actors.ports import ArtifactStore, ErrorFacts, StoreError, StoreUnavailable
 _log = logging.getLogger("greenroom.storage")
 
 W = TypeVar("W")
+S = TypeVar("S", bound=ArtifactStore)
 
 
-class _Made:
+class _Made(Generic[S]):
     """One store, and how many use it at this moment."""
 
     __slots__ = ("is_given_up", "store", "users")
 
-    def __init__(self, store: ArtifactStore) -> None:
+    def __init__(self, store: S) -> None:
         self.store = store
         self.users = 0
         self.is_given_up = False
 
 
-class LiveStore(Generic[W]):
+class LiveStore(Generic[W, S]):
     """See `ArtifactStore`, and the module docstring. Any number of threads may use it.
 
     Args:
@@ -39,11 +40,11 @@ class LiveStore(Generic[W]):
             at the next call.
     """
 
-    def __init__(self, make: Callable[[W], ArtifactStore]) -> None:
+    def __init__(self, make: Callable[[W], S]) -> None:
         self._make = make
         self._lock = threading.Lock()
         self._wanted: W | None = None
-        self._made: _Made | None = None
+        self._made: _Made[S] | None = None
         self._trouble = ""
 
     def configure(self, wanted: W) -> None:
@@ -67,12 +68,12 @@ class LiveStore(Generic[W]):
 
     def open(self) -> None:
         """See `ArtifactStore`."""
-        with self._used():
+        with self.used():
             pass
 
     def save(self, artifacts: Sequence[Artifact]) -> None:
         """See `ArtifactStore`. Says once why nothing is kept, and once that it is again."""
-        with self._used() as store:
+        with self.used() as store:
             try:
                 store.save(artifacts)
             except StoreError as error:
@@ -82,17 +83,17 @@ class LiveStore(Generic[W]):
 
     def load(self, chat_id: str, ids: Sequence[str]) -> Recalled:
         """See `ArtifactStore`."""
-        with self._used() as store:
+        with self.used() as store:
             return store.load(chat_id, ids)
 
     def forget(self, chat_id: str, ids: Sequence[str]) -> int:
         """See `ArtifactStore`."""
-        with self._used() as store:
+        with self.used() as store:
             return store.forget(chat_id, ids)
 
     def sweep(self, older_than_s: float, rows_max: int) -> int:
         """See `ArtifactStore`."""
-        with self._used() as store:
+        with self.used() as store:
             return store.sweep(older_than_s, rows_max)
 
     def close(self) -> None:
@@ -105,7 +106,7 @@ class LiveStore(Generic[W]):
     # --- who uses what ---------------------------------------------------------------------------
 
     @contextmanager
-    def _used(self) -> Iterator[ArtifactStore]:
+    def used(self) -> Iterator[S]:
         """Give the store that is meant, opened.
 
         Raises:
@@ -126,7 +127,7 @@ class LiveStore(Generic[W]):
         finally:
             self._left(made)
 
-    def _taken(self) -> _Made:
+    def _taken(self) -> _Made[S]:
         with self._lock:
             if self._wanted is None:
                 raise StoreUnavailable(ErrorFacts(detail="No database is configured yet."))
@@ -135,14 +136,14 @@ class LiveStore(Generic[W]):
             self._made.users += 1
             return self._made
 
-    def _left(self, made: _Made) -> None:
+    def _left(self, made: _Made[S]) -> None:
         with self._lock:
             made.users -= 1
             is_last = made.is_given_up and not made.users
         if is_last:
             made.store.close()
 
-    def _given_up(self) -> ArtifactStore | None:
+    def _given_up(self) -> S | None:
         """Give up the store there is; return it if nobody uses it, to be closed."""
         made, self._made = self._made, None
         if made is None:
