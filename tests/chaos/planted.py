@@ -328,8 +328,10 @@ class RemedyTwice(RequestActor):
         setup: ChatSetup,
         sink: EventSink,
         tools: ToolSetup | None = None,
+        memory: MemorySetup | None = None,
     ) -> None:
-        super().__init__(request, endpoint, SetupWithout(setup), sink, tools)  # type: ignore[arg-type]
+        without: Any = SetupWithout(setup)
+        super().__init__(request, endpoint, without, sink, tools, memory)
 
 
 class NoTurns(GateActor):
