@@ -62,7 +62,7 @@ def test_the_front_matter_names_what_open_webui_shows_and_installs() -> None:
         assert head["version"] == project["version"]
         assert head["license"] == project["license"]
         assert head["required_open_webui_version"] == "0.6.28"
-        assert head["requirements"] == "pykka~=4.5.0, msgspec~=0.22"
+        assert head["requirements"] == "pykka~=4.5.0, msgspec~=0.22, lz4~=4.0, pyzipper~=0.3"
 
 
 @pytest.mark.parametrize("phrase", REWRITTEN_PHRASES)
