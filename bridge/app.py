@@ -203,7 +203,7 @@ class App:
         self._last_flush: ExitFlush | None = None
         if guards_exit and ports.store is not None:
             self._last_flush = ExitFlush(self._kept.line, ports.store)
-            atexit.register(self._at_exit)
+            atexit.register(self.leave)
         self._guard = LoopGuard(self.system) if guards_loop else None
         if self._guard is not None:
             self._guard.start()
@@ -391,7 +391,7 @@ class App:
             await asyncio.to_thread(self._ports.annex.close)
         report = await self.system.stop(max(deadline_s - self.now_s(), STOP_S))
         if self._last_flush is not None:
-            atexit.unregister(self._at_exit)
+            atexit.unregister(self.leave)
             await asyncio.to_thread(self._flush, self._last_flush)
             self._last_flush.dismiss()
         if self._guard is not None:
@@ -403,8 +403,8 @@ class App:
             _log.warning("shutdown left behind: %s", ", ".join(report.abandoned))
         return report
 
-    def _at_exit(self) -> None:
-        """Nobody closed this, and there is no loop any more."""
+    def leave(self) -> None:
+        """Keep what can be kept without the loop, within a bound: there is no time for a close."""
         if self._last_flush is not None:
             self._flush(self._last_flush)
         if self._ports.annex is not None:

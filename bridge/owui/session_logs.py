@@ -88,11 +88,9 @@ class SessionLogDesk:
         self._logs.close()
 
     def leave(self) -> None:
-        """The program ends: what ends from now on goes straight into archives of its own.
-
-        The collector, a handler of `logging`, is closed by that, and waits for it within a bound.
-        """
+        """The program ends: hand over within a bound, straight into archives of their own."""
         self._system = None
+        self._logs.close()
 
     # --- with each request -----------------------------------------------------------------------
 

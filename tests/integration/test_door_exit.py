@@ -9,9 +9,11 @@ import subprocess
 import sys
 from contextlib import closing
 from pathlib import Path
+from signal import SIGTERM
 from threading import Timer
 from typing import Any
 
+import pytest
 import pyzipper
 
 from bridge.standin.server import StandIn
@@ -23,7 +25,7 @@ PASSWORD = "open sesame, please"
 
 # What stands in the place of Open WebUI: it asks, and its loop ends in the middle of it.
 PROGRAM = """
-import asyncio, json, sys
+import asyncio, json, os, signal, sys
 from bridge.owui.pipe import pipe_class
 
 given = json.loads(sys.argv[1])
@@ -38,14 +40,31 @@ async def ask():
 
 async def main():
     asking = asyncio.get_running_loop().create_task(ask())
-    await asyncio.sleep(given["after_s"])
+    if not given["is_server"]:
+        await asyncio.sleep(given["after_s"])
+        return
+    # As uvicorn ends: the signal kills from within the loop.
+    told = asyncio.Event()
+    signal.signal(signal.SIGTERM, lambda *_: told.set())
+    asyncio.get_running_loop().call_later(given["after_s"], os.kill, os.getpid(), signal.SIGTERM)
+    await told.wait()
+    await asyncio.sleep(0.2)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.raise_signal(signal.SIGTERM)
 
 asyncio.run(main())
 """
 
 
-def ended(folder: Path, wish: Wish, after_s: float) -> str:
-    """Let the program end in the middle of an answer; return what it had said."""
+def ended(folder: Path, wish: Wish, after_s: float, *, is_server: bool) -> str:
+    """Let the program end in the middle of an answer; return what it had said.
+
+    Args:
+        folder: where it keeps things.
+        wish: what the answer is.
+        after_s: when it ends.
+        is_server: it ends as uvicorn does at SIGTERM, and not as a program whose main part is over.
+    """
 
     async def main() -> str:
         async with await StandIn.start() as standin:
@@ -53,6 +72,7 @@ def ended(folder: Path, wish: Wish, after_s: float) -> str:
             given = {
                 "function": FUNCTION,
                 "after_s": after_s,
+                "is_server": is_server,
                 "valves": {
                     "BASE_URL": standin.base_url,
                     "API_KEY": "sk-or-1",
@@ -76,26 +96,33 @@ def ended(folder: Path, wish: Wish, after_s: float) -> str:
                 timeout=40,
                 check=False,
             )
-            assert ran.returncode == 0, ran.stderr
+            assert ran.returncode == (-SIGTERM if is_server else 0), ran.stderr
             return ran.stdout
 
     return asyncio.run(main())
 
 
-def test_the_log_of_an_answer_that_was_cut_by_the_end_is_kept(tmp_path: Path) -> None:
-    said = ended(tmp_path, Wish(n=400, b=20, pace_ms=50), after_s=2.0)
+ENDS = pytest.mark.parametrize("is_server", [False, True], ids=["program", "server"])
+
+
+@ENDS
+def test_the_log_of_an_answer_that_was_cut_by_the_end_is_kept(
+    tmp_path: Path, is_server: bool
+) -> None:
+    said = ended(tmp_path, Wish(n=400, b=20, pace_ms=50), after_s=2.0, is_server=is_server)
     assert "delta" in said
     steps = [line["event_type"] for line in logged(tmp_path)]
     assert steps[0] == "request.begun"
 
 
-def test_what_waits_for_the_database_is_kept_at_the_end(tmp_path: Path) -> None:
+@ENDS
+def test_what_waits_for_the_database_is_kept_at_the_end(tmp_path: Path, is_server: bool) -> None:
     with closing(sqlite3.connect(tmp_path / "kept.db", check_same_thread=False)) as other:
         other.execute("PRAGMA journal_mode=WAL")
         other.execute("BEGIN IMMEDIATE")
         let_go = Timer(4.0, other.rollback)
         let_go.start()
-        said = ended(tmp_path, Wish(script="thinking"), after_s=3.0)
+        said = ended(tmp_path, Wish(script="thinking"), after_s=3.0, is_server=is_server)
         let_go.join()
     assert "The answer" in said
     assert "]: #" not in said
