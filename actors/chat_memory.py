@@ -31,7 +31,7 @@ from actors.recall_reader import (
     LoadArtifacts,
     NotRead,
 )
-from actors.storage_turn import StorageJob, StorageSetup, StorageTurnActor
+from actors.storage_turn import StorageJob, StorageSetup, StorageTurnActor, storage_found
 from actors.values import Item, Marked, Notice, Noticed, Shown, ToolOutput
 
 _log = logging.getLogger("greenroom.storage")
@@ -113,7 +113,9 @@ class ChatMemory:
         """Delete thinking that was kept for this one reply (SPEC 43)."""
         if self._to_forget:
             ids, self._to_forget = self._to_forget, ()
-            self._setup.storage.reader.offer(ForgetArtifacts(chat_id=self._setup.chat_id, ids=ids))
+            storage = storage_found(self._setup.storage, self._system)
+            if storage is not None:
+                storage.reader.offer(ForgetArtifacts(chat_id=self._setup.chat_id, ids=ids))
 
     # --- what is kept ----------------------------------------------------------------------------
 

@@ -17,6 +17,7 @@ has the lease sweeps.
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias, assert_never
 
@@ -82,20 +83,21 @@ class CleanerActor(ThreadActor[CleanerMessage]):
 
     Args:
         store: what is swept.
-        plan: how often, and what; a later `PlanSweeps` replaces it. None: nothing is swept before
-            one has come.
+        plan: how often, and what; a later `PlanSweeps` replaces it. Or what gives the plan there
+            is when a life begins; None: nothing is swept before one has come.
         lease: who of several processes does it.
     """
 
     def __init__(
         self,
         store: ArtifactStore,
-        plan: PlanSweeps | None = DEFAULT_PLAN,
+        plan: PlanSweeps | Callable[[], PlanSweeps | None] = DEFAULT_PLAN,
         lease: Lease | None = None,
     ) -> None:
         self._store = store
-        self._is_planned = plan is not None
-        self._plan = plan or DEFAULT_PLAN
+        planned = plan if isinstance(plan, PlanSweeps) else plan()
+        self._is_planned = planned is not None
+        self._plan = planned or DEFAULT_PLAN
         self._lease = lease if lease is not None else NoOthers()
         # Of the sweep under way.
         self._deleted = 0

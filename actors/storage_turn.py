@@ -7,6 +7,7 @@ Receives   Granted, Refused   from the gate of storage: is this user held?
            ArtifactsLoaded, ArtifactsUnread   what became of a question to the reader
            ArtifactsSaved, ArtifactsRefused   from the writer
            TimeSpent      the work has taken too long
+           LookAgain      storage was still starting
 Sends      Claim          to the gate
            LoadArtifacts  ask, to the reader
            SaveArtifacts  to the writer
@@ -23,6 +24,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, TypeAlias, assert_never
 
+from msgspec import Struct
+
 from actors.db_writer import (
     ArtifactsRefused,
     ArtifactsSaved,
@@ -34,6 +37,7 @@ from actors.kernel.child_spec import RestartPolicy
 from actors.kernel.permit import Claim, Granted, KeyPolicy, Refusal, Refused
 from actors.kernel.ref import ActorRef
 from actors.kernel.signals import NORMAL, Crashed, Poisoned
+from actors.kernel.system import ActorSystem
 from actors.ports import StoreUnavailable
 from actors.recall_reader import (
     ArtifactsLoaded,
@@ -43,6 +47,9 @@ from actors.recall_reader import (
     RecallMessage,
     unread,
 )
+
+# Between two looks for storage that is still starting, beside a tree that takes chats already.
+LOOK_AGAIN_S = 0.02
 
 # Permits of storage that may be taken at once: a wall, since the actors have bounds of their own.
 TURNS_MAX = 10_000
@@ -61,18 +68,23 @@ class TimeSpent:
     """The time that the work may take is over."""
 
 
+@dataclass(frozen=True, slots=True)
+class LookAgain:
+    """Storage may have started meanwhile."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoragePermits:
     """Whose storage it is, and who says whether it is held.
 
     Attributes:
-        gate: a gate for claims only, the same for all chats.
+        gate: a gate for claims only, the same for all chats; or its name.
         user: whose failures count together.
         policy: how many failures are borne, and what then.
         history_max: failures remembered beyond those.
     """
 
-    gate: ActorRef[Any]
+    gate: ActorRef[Any] | str
     user: str
     policy: RestartPolicy
     history_max: int = 0
@@ -93,18 +105,39 @@ class StoragePermits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StorageSetup:
-    """Where storage is, and how long a chat waits for it."""
+    """Where storage is, by address or by name, and how long a chat waits for it."""
 
-    writer: ActorRef[SaveArtifacts]
-    reader: ActorRef[RecallMessage]
+    writer: ActorRef[SaveArtifacts] | str
+    reader: ActorRef[RecallMessage] | str
     permits: StoragePermits
     load_wait_max_s: float = LOAD_WAIT_MAX_S
     save_wait_max_s: float = SAVE_WAIT_MAX_S
 
 
+class StorageFound(Struct, frozen=True):
+    """The actors of storage, all of them started."""
+
+    writer: ActorRef[SaveArtifacts]
+    reader: ActorRef[RecallMessage]
+    gate: ActorRef[Any]
+
+
+def storage_found(setup: StorageSetup, system: ActorSystem) -> StorageFound | None:
+    """Return the actors of storage, or None while one of them has not been started yet."""
+    writer, reader = _found(setup.writer, system), _found(setup.reader, system)
+    gate = _found(setup.permits.gate, system)
+    if writer is None or reader is None or gate is None:
+        return None
+    return StorageFound(writer, reader, gate)
+
+
+def _found(place: ActorRef[Any] | str, system: ActorSystem) -> ActorRef[Any] | None:
+    return system.find(place) if isinstance(place, str) else place
+
+
 StorageJob: TypeAlias = LoadArtifacts | SaveArtifacts
 StorageAnswer: TypeAlias = ArtifactsLoaded | ArtifactsUnread | ArtifactsSaved | ArtifactsRefused
-TurnMessage: TypeAlias = Granted | Refused | StorageAnswer | TimeSpent
+TurnMessage: TypeAlias = Granted | Refused | StorageAnswer | TimeSpent | LookAgain
 
 
 class StorageTurnActor(LoopActor[TurnMessage]):
@@ -123,28 +156,42 @@ class StorageTurnActor(LoopActor[TurnMessage]):
         self._setup = setup
         self._listener = listener
         self._has_begun = False
+        self._storage: StorageFound | None = None
 
     def on_start(self) -> None:
-        """Ask whether this user is held."""
-        if not self._setup.permits.gate.offer(self._setup.permits.claim(self.actor_ref)):
-            self._begin()
+        """Ask whether this user is held; all of it has a bound."""
+        setup = self._setup
+        is_reading = isinstance(self._job, LoadArtifacts)
+        wait_max_s = setup.load_wait_max_s if is_reading else setup.save_wait_max_s
+        self.start_timer("time", TimeSpent(), wait_max_s)
+        self._look()
+
+    def _look(self) -> None:
+        storage = self._storage = storage_found(self._setup, self.system)
+        if storage is None:
+            self.start_timer("look", LookAgain(), LOOK_AGAIN_S)
+        elif not storage.gate.offer(self._setup.permits.claim(self.actor_ref)):
+            self._begin(storage)
 
     def on_poisoned(self, notice: Poisoned) -> None:
         """Whoever crashed on a message of ours has forgotten it."""
-        if notice.ref is self._setup.permits.gate:
-            self._begin()
+        storage = self._storage
+        if storage is not None and notice.ref is storage.gate:
+            self._begin(storage)
         else:
             self._end(self._too_late())
 
     def receive(self, message: TurnMessage) -> None:
         """See the module docstring."""
+        storage = self._storage
         match message:
-            case Granted():
-                self._begin()
+            case LookAgain():
+                self._look()
             case Refused(why=Refusal.HELD, retry_after_s=retry_after_s):
                 self._end(self._held(retry_after_s))
-            case Refused():
-                self._begin()
+            case Granted() | Refused():
+                assert storage is not None, "its gate has answered"
+                self._begin(storage)
             case TimeSpent():
                 self._end(self._too_late())
             case ArtifactsLoaded() | ArtifactsUnread() | ArtifactsSaved() | ArtifactsRefused():
@@ -152,14 +199,14 @@ class StorageTurnActor(LoopActor[TurnMessage]):
             case _:
                 assert_never(message)
 
-    def _begin(self) -> None:
+    def _begin(self, storage: StorageFound) -> None:
         # A claim that came twice is answered twice.
         if self._has_begun:
             return
         self._has_begun = True
         job, setup = self._job, self._setup
         if isinstance(job, LoadArtifacts):
-            asked = setup.reader.ask(job, block=False, timeout=setup.load_wait_max_s)
+            asked = storage.reader.ask(job, block=False, timeout=setup.load_wait_max_s)
             self.pipe_to_self(asked, _as_it_is, unread)
             return
         save = SaveArtifacts(
@@ -168,8 +215,7 @@ class StorageTurnActor(LoopActor[TurnMessage]):
             token=job.token,
             batch_rows=job.batch_rows,
         )
-        self.start_timer("time", TimeSpent(), setup.save_wait_max_s)
-        if not setup.writer.offer(save):
+        if not storage.writer.offer(save):
             self._end(ArtifactsRefused(token=job.token, reason=NotSaved.FULL))
 
     def _end(self, answer: StorageAnswer) -> None:

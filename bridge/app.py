@@ -3,11 +3,14 @@
     root  one_for_one
     |- catalog   the provider's models                                   permanent
     |- tools     grants permits to the tools of all chats                permanent
-    |- storage   keeps artifacts: see `storage_tree.py`                  permanent
     |- chats     dynamic, CHATS_MAX                                      permanent
     |  `- chat   closes with its significant child: request; beside it the attempt,
     |            and the tools of the moment                             temporary
-    `- gate      after a restart it counts the chats that are running    permanent
+    |- gate      after a restart it counts the chats that are running    permanent
+    `- storage   keeps artifacts: see `storage_tree.py`                  permanent
+
+A door may bring more actors along; they stand last. What stands last ends first, so what is still
+to be kept is kept before anything else goes.
 
 All restart policies stand in `policies.py`.
 """
@@ -441,7 +444,6 @@ def _root_spec(ports: Ports, parts: Parts, kept: Kept) -> ChildSpec[Any]:
             policy=PLUMBING,
             mailbox=MailboxSpec(messages_max=waiting_max + chats_max),
         ),
-        *storage,
         ChildSpec(
             name="chats",
             start=partial(parts.chats, children_max=chats_max),
@@ -455,6 +457,8 @@ def _root_spec(ports: Ports, parts: Parts, kept: Kept) -> ChildSpec[Any]:
             policy=PLUMBING,
             mailbox=MailboxSpec(messages_max=waiting_max + chats_max),
         ),
+        # These have threads, which take their time to start; what stands above is there at once.
+        *storage,
         *(() if ports.annex is None else ports.annex.children()),
     )
     return ChildSpec(

@@ -21,7 +21,6 @@ from actors.db_writer import DbWriterActor
 from actors.keeping import Keeps
 from actors.kernel.child_spec import ChildSpec, Intensity
 from actors.kernel.mailbox import MailboxSpec
-from actors.kernel.ref import ActorRef
 from actors.kernel.system import ActorSystem
 from actors.ports import ArtifactStore, Lease
 from actors.recall import ReasoningRetention
@@ -32,6 +31,12 @@ from bridge.config.settings import Settings
 from bridge.policies import PLUMBING, STORE, storage_policy
 from supervisor.gate import GateActor
 from supervisor.static import Supervisor
+
+PERMITS: Final = "root/storage/permits"
+COMMITTER: Final = "root/storage/committer"
+READER: Final = "root/storage/reader"
+WRITER: Final = "root/storage/writer"
+CLEANER: Final = "root/storage/cleaner"
 
 # Questions that wait for the reader; beyond it a chat goes on without what its history names.
 QUESTIONS_MAX: Final = 1000
@@ -55,6 +60,10 @@ class Kept:
         self.line = Line()
         self.plan: PlanSweeps | None = None
 
+    def latest_plan(self) -> PlanSweeps | None:
+        """Return the plan there is now."""
+        return self.plan
+
 
 def storage_spec(
     store: ArtifactStore,
@@ -73,10 +82,6 @@ def storage_spec(
         claims_max: pieces of storage work that are under way at once.
         lease: which of several processes deletes what has expired; None: this one.
     """
-
-    def cleaner() -> CleanerActor:
-        return CleanerActor(store, kept.plan, lease)
-
     children: tuple[ChildSpec[Any], ...] = (
         ChildSpec(
             name="permits",
@@ -93,12 +98,16 @@ def storage_spec(
         ),
         ChildSpec(
             name="writer",
-            start=partial(DbWriterActor, "root/storage/committer", kept.line),
+            start=partial(DbWriterActor, COMMITTER, kept.line),
             policy=PLUMBING,
             shutdown_s=WRITER_STOP_S,
             mailbox=MailboxSpec(messages_max=SAVES_MAX),
         ),
-        ChildSpec(name="cleaner", start=cleaner, policy=PLUMBING),
+        ChildSpec(
+            name="cleaner",
+            start=partial(CleanerActor, store, kept.latest_plan, lease),
+            policy=PLUMBING,
+        ),
     )
     return ChildSpec(
         name="storage",
@@ -109,18 +118,10 @@ def storage_spec(
 
 
 class StorageRooms:
-    """The addresses of the actors of storage, and what chats are told of them."""
+    """What chats are told of storage. Its actors have threads, and may still be starting."""
 
     def __init__(self, system: ActorSystem, kept: Kept) -> None:
-        def found(name: str) -> ActorRef[Any]:
-            ref = system.find(f"root/storage/{name}")
-            assert ref is not None, "the root has started all that is below it"
-            return ref
-
-        self._permits = found("permits")
-        self._reader = found("reader")
-        self._writer = found("writer")
-        self._cleaner = found("cleaner")
+        self._system = system
         self._kept = kept
         self._planned: StorageSettings | None = None
 
@@ -130,7 +131,10 @@ class StorageRooms:
             self._planned = settings
             plan = PlanSweeps(interval_s=settings.sweep_interval_s, keep_s=settings.keep_s)
             self._kept.plan = plan
-            self._cleaner.offer(plan)
+            cleaner = self._system.find(CLEANER)
+            # One that starts later begins with it.
+            if cleaner is not None:
+                cleaner.offer(plan)
 
     def memory(
         self, settings: Settings, *, user: str, chat_id: str, message_id: str, runs_tools: bool
@@ -148,10 +152,10 @@ class StorageRooms:
         keeps_thoughts = memory.retention is not ReasoningRetention.DISABLED
         keeps_tools = memory.keeps_tools and runs_tools
         storage = StorageSetup(
-            writer=self._writer,
-            reader=self._reader,
+            writer=WRITER,
+            reader=READER,
             permits=StoragePermits(
-                gate=self._permits,
+                gate=PERMITS,
                 user=user,
                 policy=storage_policy(settings.breaker_failures_max, settings.breaker_window_s),
                 history_max=settings.breaker_history_max,

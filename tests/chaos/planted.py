@@ -8,6 +8,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from actors.chat_memory import MemorySetup
 from actors.chat_setup import ChatSetup
 from actors.kernel.child_spec import ChildSpec
 from actors.kernel.ref import ActorRef
@@ -71,8 +72,9 @@ class DoubleTerminal(RequestActor):
         setup: ChatSetup,
         sink: EventSink,
         tools: ToolSetup | None = None,
+        memory: MemorySetup | None = None,
     ) -> None:
-        super().__init__(request, endpoint, setup, sink, tools)
+        super().__init__(request, endpoint, setup, sink, tools, memory)
         self.told = sink
 
     def on_stop(self) -> None:
@@ -326,8 +328,10 @@ class RemedyTwice(RequestActor):
         setup: ChatSetup,
         sink: EventSink,
         tools: ToolSetup | None = None,
+        memory: MemorySetup | None = None,
     ) -> None:
-        super().__init__(request, endpoint, SetupWithout(setup), sink, tools)  # type: ignore[arg-type]
+        without: Any = SetupWithout(setup)
+        super().__init__(request, endpoint, without, sink, tools, memory)
 
 
 class NoTurns(GateActor):

@@ -61,7 +61,7 @@ async def test_the_first_sweep_is_at_the_start_and_the_next_an_interval_later(
 @simulated(seeds=3)
 async def test_nothing_is_swept_before_there_is_a_plan(stage: Stage) -> None:
     store = FakeStore()
-    ref = await cleaner(stage, store, None)
+    ref = await cleaner(stage, store, lambda: None)
     await stage.wait(3 * HOUR_S)
     assert store.sweeps == []
     ref.tell(PLAN)
