@@ -110,6 +110,7 @@ def bare_row(artifact: Artifact) -> Row:
 async def measure_ours(url: Secret, ids: Iterator[int], *, is_sealed: bool) -> Sample:
     """Time the product's writer."""
     room = Room(url, "bench", is_sealed=is_sealed)
+    await room.open()
     await room.save([artifacts(n, ids, WARM_ROWS_EACH) for n in range(CALLERS)])
     callers = [artifacts(n, ids, ROWS_EACH) for n in range(CALLERS)]
     watch = Stopwatch()

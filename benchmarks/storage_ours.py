@@ -8,16 +8,13 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
-from actors import ActorRef, ActorSystem, ChildSpec, Intensity, LoopActor
+from actors import ActorRef, ActorSystem, ChildSpec, LoopActor
 from actors.artifacts import Artifact
 from actors.db_writer import ArtifactsRefused, ArtifactsSaved, SaveArtifacts
 from actors.ports import Secret
-from bridge.storage.artifact_store import SqlArtifactStore
 from bridge.storage.engines import Database
 from bridge.storage.keyed_store import Keys, keyed_store
-from bridge.storage_tree import Kept, storage_spec
-from supervisor import Supervisor
-from supervisor.gate import GateActor
+from tests.integration.storage_room import writer_of
 
 KEY = "a key of the benchmark"
 
@@ -56,21 +53,13 @@ class Room:
     def __init__(self, url: Secret, pipe_id: str, *, is_sealed: bool) -> None:
         logging.getLogger("greenroom").setLevel(logging.ERROR)
         keys = Keys(current=Secret(KEY if is_sealed else ""))
-        self._store: SqlArtifactStore = keyed_store(Database(url=url), pipe_id, keys)
-        self._store.open()
+        self._store = keyed_store(Database(url=url), pipe_id, keys)
         self._system = ActorSystem("bench")
-        storage = storage_spec(self._store, Kept(), gate=GateActor, claims_max=100)
-        self._system.spawn(
-            ChildSpec(
-                name="root",
-                start=partial(
-                    Supervisor, (storage,), intensity=Intensity(restarts_max=0, window_s=1.0)
-                ),
-            )
-        )
-        writer = self._system.find("root/storage/writer")
-        assert writer is not None, "the supervisors have started it"
-        self._writer: ActorRef[Any] = writer
+
+    async def open(self) -> None:
+        """Open the store, start the actors."""
+        self._store.open()
+        self._writer = await writer_of(self._store, self._system)
 
     async def save(self, callers: list[Iterator[Artifact]]) -> None:
         """Let everybody save all of theirs, all at once."""
