@@ -23,8 +23,8 @@ async def writer_of(store: ArtifactStore, system: ActorSystem) -> ActorRef[Any]:
     root = ChildSpec(name="root", start=partial(Supervisor, (storage,), intensity=once))
     system.spawn(root)
     async with asyncio.timeout(START_S):
-        # Those before it have threads, and start on them.
-        while (writer := system.find("root/storage/writer")) is None:
-            await asyncio.sleep(0)  # noqa: ASYNC110 - nobody tells when they have started
+        # Those before it have threads, and start on them; nobody tells when they have.
+        while (writer := system.find("root/storage/writer")) is None:  # noqa: ASYNC110 - see above
+            await asyncio.sleep(0)
     assert writer.actor_class is DbWriterActor
     return writer
