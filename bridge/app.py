@@ -18,6 +18,7 @@ All restart policies stand in `policies.py`.
 from __future__ import annotations
 
 import asyncio
+import atexit
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -32,6 +33,7 @@ import supervisor as our_supervisor
 from actors.catalog import CatalogActor, GetCatalog
 from actors.chat_memory import MemorySetup
 from actors.chat_setup import ChatSetup
+from actors.db_line import ExitFlush
 from actors.kernel.child_spec import ChildSpec, Intensity, Restart, StopChild
 from actors.kernel.clock import Clock
 from actors.kernel.entropy import Entropy
@@ -78,6 +80,9 @@ ADMISSION_WAIT_MAX_S: Final = 600.0
 # What the tree gets to stop in when its grace is used up.
 STOP_S: Final = 2.0
 
+# What may still be kept when the program ends, or when the tree has stopped without its word.
+LAST_FLUSH_S: Final = 5.0
+
 
 class Annex(Protocol):
     """A part of the tree that an adapter brings along; it starts last, and ends first."""
@@ -90,6 +95,9 @@ class Annex(Protocol):
 
     def close(self) -> None:
         """Hand over what is to be handed over, while they live. Blocks: run it on a thread."""
+
+    def exit(self) -> None:
+        """The program ends, and the loop has ended before: do what can be done without them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,6 +167,8 @@ class App:
         name: for logs and thread names.
         clock, entropy, interceptors, parts: what a simulation brings along.
         guards_loop: watch the loop from a thread, and name the actor that holds it up.
+        guards_exit: keep what can be kept when the program ends and nobody has closed this
+            (SPEC 192).
 
     Raises:
         ImportError: another package called `supervisor` took the place of ours.
@@ -173,6 +183,7 @@ class App:
         entropy: Entropy | None = None,
         interceptors: tuple[Interceptor, ...] = (),
         guards_loop: bool = False,
+        guards_exit: bool = False,
         parts: Parts = PRODUCT,
     ) -> None:
         _check_packages()
@@ -189,6 +200,10 @@ class App:
         if ports.annex is not None:
             ports.annex.connect(self.system)
         self._is_closing = False
+        self._last_flush: ExitFlush | None = None
+        if guards_exit and ports.store is not None:
+            self._last_flush = ExitFlush(self._kept.line, ports.store)
+            atexit.register(self._at_exit)
         self._guard = LoopGuard(self.system) if guards_loop else None
         if self._guard is not None:
             self._guard.start()
@@ -375,6 +390,10 @@ class App:
         if self._ports.annex is not None:
             await asyncio.to_thread(self._ports.annex.close)
         report = await self.system.stop(max(deadline_s - self.now_s(), STOP_S))
+        if self._last_flush is not None:
+            atexit.unregister(self._at_exit)
+            await asyncio.to_thread(self._flush, self._last_flush)
+            self._last_flush.dismiss()
         if self._guard is not None:
             self._guard.stop()
         closing = self._ports.close()
@@ -383,6 +402,20 @@ class App:
         if report.abandoned:
             _log.warning("shutdown left behind: %s", ", ".join(report.abandoned))
         return report
+
+    def _at_exit(self) -> None:
+        """Nobody closed this, and there is no loop any more."""
+        if self._last_flush is not None:
+            self._flush(self._last_flush)
+        if self._ports.annex is not None:
+            self._ports.annex.exit()
+
+    @staticmethod
+    def _flush(last_flush: ExitFlush) -> None:
+        if left := last_flush.flush(LAST_FLUSH_S):
+            _log.warning(
+                "%d answers lost what was to be kept of them: the store did not take it", left
+            )
 
     def _found(self, name: str) -> ActorRef[Any]:
         ref = self.system.find(name)

@@ -12,6 +12,7 @@ import asyncio
 import logging
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from types import ModuleType
 from typing import Any, Final
 
@@ -111,7 +112,8 @@ class Residence:
         build: which build this is.
         ports: makes the adapters for a new tree.
         release: forgets the modules of a build that runs nowhere any more.
-        guards_loop: watch the loop from a thread; a simulated one takes no visits from threads.
+        guards_loop: watch the loop from a thread, and the end of the program; a simulated loop
+            takes no visits from threads.
     """
 
     def __init__(
@@ -159,7 +161,10 @@ class Residence:
                 self._close(app)
             self._app = None
             app = self._app = App(
-                self._ports(), name=self._function_id, guards_loop=self._guards_loop
+                self._ports(),
+                name=self._function_id,
+                guards_loop=self._guards_loop,
+                guards_exit=self._guards_loop,
             )
             self._loop = loop
             self._move_in()
@@ -171,6 +176,13 @@ class Residence:
         self._is_retiring = True
         if not self._guests:
             self._stop()
+
+    def shut_down(self) -> None:
+        """Ask for a close and return, from any thread (SPEC 191). Harmless without a tree."""
+        loop = self._loop
+        if self._app is not None and loop is not None and not loop.is_closed():
+            with suppress(RuntimeError):  # It was closed between.
+                loop.call_soon_threadsafe(self._stop)
 
     async def close(self) -> None:
         """Stop the tree, which lets running chats finish; a later call starts a new one."""

@@ -87,6 +87,13 @@ class SessionLogDesk:
         """
         self._logs.close()
 
+    def leave(self) -> None:
+        """The program ends: what ends from now on goes straight into archives of its own.
+
+        The collector, a handler of `logging`, is closed by that, and waits for it within a bound.
+        """
+        self._system = None
+
     # --- with each request -----------------------------------------------------------------------
 
     def begin(self, owner: LogOwner, settings: SessionLogSettings) -> bool:
