@@ -11,7 +11,7 @@ import shutil
 import socket
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -51,6 +51,7 @@ class Postgres:
     binaries: Path
     port: int
     numbers: Iterator[int]
+    settings: tuple[str, ...] = SETTINGS
 
     def url(
         self,
@@ -89,7 +90,7 @@ class Postgres:
         return name
 
     def start(self) -> None:
-        settings = " ".join(f"-c {setting}" for setting in SETTINGS)
+        settings = " ".join(f"-c {setting}" for setting in self.settings)
         options = f"-p {self.port} -c listen_addresses={HOST} -k {self.folder} {settings}"
         log = str(self.folder / "log")
         self._command("pg_ctl", "-D", self._data, "-l", log, "-o", options, "-w", "start")
@@ -157,15 +158,21 @@ def reachable_binaries(folder: Path) -> Path:
 
 
 @contextmanager
-def running_postgres() -> Iterator[Postgres]:
-    """A server of one's own, for tests that stop or kill it."""
+def running_postgres(settings: Iterable[str] = ()) -> Iterator[Postgres]:
+    """A server of one's own, for tests that stop or kill it; later settings overrule."""
     folder = Path(tempfile.mkdtemp(prefix="greenroom-postgres-"))
     try:
         folder.chmod(0o755)
         binaries = reachable_binaries(folder)
         if is_root():
             shutil.chown(folder, NOBODY)
-        server = Postgres(folder=folder, binaries=binaries, port=free_port(), numbers=count(1))
+        server = Postgres(
+            folder=folder,
+            binaries=binaries,
+            port=free_port(),
+            numbers=count(1),
+            settings=(*SETTINGS, *settings),
+        )
         server.initialise()
         server.start()
         try:

@@ -138,6 +138,8 @@ def test_every_valve_of_users_is_named() -> None:
 VARIABLES = {
     "ALL_PROXY",
     "BYPASS_MODEL_ACCESS_CONTROL",
+    "DATABASE_SCHEMA",
+    "DATABASE_URL",
     "GLOBAL_LOG_LEVEL",
     "GREENROOM_CONFORMANCE",
     "GREENROOM_LOG_PASSWORD",
