@@ -58,7 +58,7 @@ endef
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .SILENT:
-.PHONY: help venv demo pipe owui check $(CHECKS) $(PINS) check-py312 fix sim crash bench conformance \
+.PHONY: help venv demo pipe owui check $(CHECKS) $(PINS) check-py312 fix sim crash outage bench conformance \
         lock clean
 
 help:  ## list the targets
@@ -124,6 +124,9 @@ endif
 
 sim: $(STAMP)  ## seeded simulations: make sim SEEDS=200; replay one: make sim SEED=7
 	$(BIN)/greenroom sim $(if $(SEED),--seed $(SEED),--seeds $(SEEDS))
+
+outage: $(STAMP)  ## chats while a database is away: make outage SECONDS=60
+	GREENROOM_AWAY_S=$(SECONDS) $(BIN)/python -m pytest -q -s tests/integration/test_database_away.py
 
 crash: $(STAMP)  ## kill writers, interrupt key rotations: make crash ROUNDS=200 ROWS=100000
 	$(BIN)/python -m tests.chaos.crash --database sqlite --rounds $(ROUNDS)
