@@ -1,7 +1,7 @@
 """Tells other workers of the failures that breakers count here, and hears of theirs.
 
 Lifetime   permanent, on a thread of its own. It waits for a server, and nobody waits for it.
-Parent     the root, before the gates.
+Parent     the root, after the gates, which need not wait for a thread.
 
 Receives   KeyTurned          from the gates
            ExchangeDue        a timer

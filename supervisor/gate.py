@@ -32,7 +32,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, TypeAlias, TypeVar, assert_never
+from typing import Any, TypeAlias, assert_never
 
 from msgspec.structs import replace
 
@@ -76,8 +76,6 @@ __all__ = [
     "WaitOver",
     "Work",
 ]
-
-M = TypeVar("M")
 
 # Seconds until the dynamic supervisor is asked again who runs: its mailbox was full, or it was
 # asked and has not answered. The question may have been lost, and until it is answered nobody
@@ -141,20 +139,21 @@ class GateActor(LoopActor[GateMessage]):
         children: the dynamic supervisor that starts what is admitted, or its name in the
             system: a sibling that is started before the gate has no ref yet when specs are made.
             None for a gate that is only for claims.
-        sharer: who shares the permits with other workers; None: nobody.
-        exchange: who tells other workers of failures; None: nobody.
+        sharer: the name of whoever shares the permits with other workers; None: nobody. It runs
+            on a thread and may still be starting, or be gone: then nothing waits for it.
+        exchange: the name of whoever tells other workers of failures; likewise.
     """
 
     def __init__(
         self,
         children: ActorRef[StartChild | ListChildren] | str | None,
         *,
-        sharer: ActorRef[PermitsCounted] | str | None = None,
-        exchange: ActorRef[KeyTurned] | str | None = None,
+        sharer: str | None = None,
+        exchange: str | None = None,
     ) -> None:
         self._children = _found(self.system, children)
-        self._sharer = _found(self.system, sharer)
-        self._exchange = _found(self.system, exchange)
+        self._sharer = sharer
+        self._exchange = exchange
         # The limit, which comes with what asks to be let in; 0: nothing has asked yet.
         self._running_max = 0
         # The part of it that this worker may use; None: all of it.
@@ -473,8 +472,10 @@ class GateActor(LoopActor[GateMessage]):
 
     def _tell_count(self) -> None:
         """Say unasked how things stand; once, until an answer comes."""
-        sharer = self._sharer
-        if sharer is not None and not self._has_told_count:
+        if self._sharer is None or self._has_told_count:
+            return
+        sharer = self.system.find(self._sharer)
+        if sharer is not None:
             self._has_told_count = sharer.offer(self._permits_counted())
 
     def _permits_counted(self) -> PermitsCounted:
@@ -488,12 +489,15 @@ class GateActor(LoopActor[GateMessage]):
         )
 
     def _pass_on(self, news: KeyNews) -> None:
-        assert self._exchange is not None, "without anybody to tell nothing is told"
-        at_s = self.system.clock.now_s()
-        self._exchange.offer(KeyTurned(news=replace(news, gate=self.name), at_s=at_s))
+        exchange = None if self._exchange is None else self.system.find(self._exchange)
+        if exchange is not None:
+            at_s = self.system.clock.now_s()
+            exchange.offer(KeyTurned(news=replace(news, gate=self.name), at_s=at_s))
 
 
-def _found(system: ActorSystem, address: ActorRef[M] | str | None) -> ActorRef[M] | None:
+def _found(
+    system: ActorSystem, address: ActorRef[StartChild | ListChildren] | str | None
+) -> ActorRef[StartChild | ListChildren] | None:
     if not isinstance(address, str):
         return address
     ref = system.find(address)

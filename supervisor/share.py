@@ -1,8 +1,8 @@
 """Leases this worker's part of the permits that all workers share, on a thread of its own.
 
 Lifetime   permanent. It waits for a server, and nobody waits for it.
-Parent     the root, before the gate: so it is there when the gate starts, and gives everything
-           back when the last of what the gate let in has ended.
+Parent     the root, after the gate, which need not wait for a thread. While the gate has ended
+           already and what it let in still runs, that stays promised.
 
 Receives   PermitsCounted   from the gate: as an answer, or because its share is used up
            RenewDue         a timer: ask the gate, and renew
@@ -135,13 +135,14 @@ class ShareActor(ThreadActor[ShareMessage]):
         counted, was_answered = self._counted, self._is_answered
         self._is_answered = False
         self.start_timer("renew", RenewDue(), RENEW_S)
-        gate = self._found_gate()
-        if gate is not None:
-            gate.offer(CountPermits(reply_to=self.actor_ref))
         if counted is not None and not was_answered:
             # It has ended, or has no time; what it let in runs on, and nobody else may have that.
             held = max(counted.running, counted.share or 0, self._promised)
             self._renew(Standing(running=counted.running, held=held))
+        # Asked last: an answer that was given before it heard of its share would not count.
+        gate = self._found_gate()
+        if gate is not None:
+            gate.offer(CountPermits(reply_to=self.actor_ref))
 
     def _on_counted(self, counted: PermitsCounted) -> None:
         if counted.life == self._life and counted.number < self._number:

@@ -31,6 +31,8 @@ class MemoryServer:
         self._watch = watch
         self._lock = threading.Lock()
         self.is_away = False
+        # Workers that cannot reach it.
+        self.cut_off: set[str] = set()
         self._book: Book | None = None
         # Who put it up, when, and what. The first of them has the number `_first`.
         self._news: list[tuple[str, float, KeyNews]] = []
@@ -52,7 +54,7 @@ class MemoryServer:
     def renew(self, worker: str, standing: Standing) -> int | None:
         """Renew in one step."""
         with self._lock:
-            self._check()
+            self._check(worker)
             now_s = self._watch.now_s()
             self._book, share = renewed(self._book, worker, standing, now_s=now_s)
             return share
@@ -60,7 +62,7 @@ class MemoryServer:
     def release(self, worker: str) -> None:
         """Forget a worker."""
         with self._lock:
-            self._check()
+            self._check(worker)
             if self._book is not None:
                 leases = {name: each for name, each in self._book.leases.items() if name != worker}
                 self._book = replace(self._book, leases=leases)
@@ -70,7 +72,7 @@ class MemoryServer:
     ) -> tuple[Sequence[KeyNews], int]:
         """Put up news; return those of others from this number on, and the number to go on with."""
         with self._lock:
-            self._check()
+            self._check(worker)
             now_s = self._watch.now_s()
             self._news += [(worker, now_s - each.age_s, each) for each in news]
             surplus = max(0, len(self._news) - NEWS_MAX)
@@ -83,8 +85,8 @@ class MemoryServer:
             ]
             return theirs, self._first + start + len(read)
 
-    def _check(self) -> None:
-        if self.is_away:
+    def _check(self, worker: str) -> None:
+        if self.is_away or worker in self.cut_off:
             raise ClusterAway("it was taken away")
 
 
