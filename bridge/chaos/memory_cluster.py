@@ -46,6 +46,12 @@ class MemoryServer:
             self._news.clear()
 
     @property
+    def told(self) -> int:
+        """How many news were ever put up."""
+        with self._lock:
+            return self._first + len(self._news)
+
+    @property
     def book(self) -> Book:
         """The ledger as it is."""
         with self._lock:
