@@ -29,7 +29,7 @@ class Book(Struct, frozen=True, kw_only=True):
     Attributes:
         leases: of the workers, by their names.
         total: what there is; 0: nobody has said.
-        begun_s: since when it has been kept.
+        begun_s: since when it is known what there is.
     """
 
     leases: Mapping[str, Lease] = MappingProxyType({})
@@ -59,14 +59,14 @@ def renewed(
         turn_s: see `TURN_S`.
     """
     if book is None:
-        book = Book(begun_s=now_s)
+        book = Book()
     # A lease that ends later than any can was written by a clock that has been set back since.
     leases = {
         name: lease
         for name, lease in book.leases.items()
         if now_s < lease.until_s <= now_s + lease_s and name != worker
     }
-    total = book.total
+    total, begun_s = book.total, book.begun_s if book.total else now_s
     if standing.total > 0 and (standing.is_total_new or total == 0):
         total = standing.total
     others_held = sum(lease.held for lease in leases.values())
@@ -77,11 +77,11 @@ def renewed(
     needs = [needed if name == worker else leases[name].needed for name in names]
     ideal = dealt(total, needs, turn)[names.index(worker)]
     room = max(0, total - others_held)
-    if now_s < book.begun_s + settle_s:
+    if now_s < begun_s + settle_s:
         room = min(room, standing.held) if standing.held is not None else (room + 1) // 2
     share = _share(ideal, standing.held, room)
     leases[worker] = Lease(until_s=now_s + lease_s, held=max(used, share), needed=needed)
-    book = Book(leases=leases, total=total, begun_s=book.begun_s)
+    book = Book(leases=leases, total=total, begun_s=begun_s)
     return book, share if total else None
 
 

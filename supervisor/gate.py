@@ -77,6 +77,9 @@ __all__ = [
     "Work",
 ]
 
+# A gate that shares its permits begins with none, and waits so long to hear of its share.
+JOIN_WAIT_S = 2.0
+
 # Seconds until the dynamic supervisor is asked again who runs: its mailbox was full, or it was
 # asked and has not answered. The question may have been lost, and until it is answered nobody
 # is let in.
@@ -157,7 +160,7 @@ class GateActor(LoopActor[GateMessage]):
         # The limit, which comes with what asks to be let in; 0: nothing has asked yet.
         self._running_max = 0
         # The part of it that this worker may use; None: all of it.
-        self._share: int | None = None
+        self._share: int | None = None if sharer is None else 0
         self._share_number = 0
         self._has_told_count = False
         self._waiting: WaitingRoom[Work] = WaitingRoom()
@@ -184,8 +187,10 @@ class GateActor(LoopActor[GateMessage]):
             self.monitor(children)
             if self.life > 1:
                 self._count(children)
-        if not self._is_counting:
-            self._tell_count()
+        if self._sharer is not None:
+            self.start_timer(ShareOver, ShareOver(), JOIN_WAIT_S)
+            if not self._is_counting:
+                self._tell_count()
 
     def on_poisoned(self, notice: Poisoned) -> None:
         """The dynamic supervisor crashed on a message of ours: find out what it never did."""

@@ -104,8 +104,9 @@ class ShareActor(ThreadActor[ShareMessage]):
         self._is_answered = False
         self._life = 0
         self._number = self.life << 32
-        # What was promised last; the gate may count on it already.
+        # What was promised last: the gate may count on it already.
         self._promised = 0
+        self._is_total_unknown = False
         self._total_told = 0
         self._renewed_s = -math.inf
         self._is_away = False
@@ -137,57 +138,80 @@ class ShareActor(ThreadActor[ShareMessage]):
         self.start_timer("renew", RenewDue(), RENEW_S)
         if counted is not None and not was_answered:
             # It has ended, or has no time; what it let in runs on, and nobody else may have that.
-            held = max(counted.running, counted.share or 0, self._promised)
-            self._renew(Standing(running=counted.running, held=held))
+            self._renew(Standing(running=counted.running, held=self._held(counted)))
         # Asked last: an answer that was given before it heard of its share would not count.
         gate = self._found_gate()
         if gate is not None:
             gate.offer(CountPermits(reply_to=self.actor_ref))
 
     def _on_counted(self, counted: PermitsCounted) -> None:
-        if counted.life == self._life and counted.number < self._number:
-            return  # Said before it heard of its share. It is asked again.
+        is_new_life = counted.life != self._life
+        if not is_new_life and counted.number < self._number:
+            # Said before it heard of its share.
+            self.start_timer("renew", RenewDue(), RENEW_SOON_S)
+            return
         self._is_answered = True
+        is_total_new = counted.total not in (0, self._total_told)
         wait_s = self._renewed_s + RENEW_SOON_S - self.system.clock.now_s()
-        if wait_s > 0 and counted.life == self._life:
+        if wait_s > 0 and not is_new_life and not is_total_new:
             self.start_timer("renew", RenewDue(), wait_s)
             return
         self._counted, self._life = counted, counted.life
-        held = None if counted.share is None else max(counted.share, counted.running)
+        if is_new_life or counted.share is None:
+            self._promised = 0
+        held = self._held(counted)
         standing = Standing(
             running=counted.running,
             waiting=counted.waiting,
             held=held,
             total=counted.total,
-            is_total_new=counted.total not in (0, self._total_told),
+            is_total_new=is_total_new,
         )
         share = self._renew(standing)
         if share is not None:
             gives_back = held is not None and held > max(share, counted.running)
-            is_wanting = counted.waiting > 0
-            if gives_back or is_wanting:
+            if gives_back or counted.waiting:
                 self.start_timer("renew", RenewDue(), RENEW_SOON_S)
 
+    def _held(self, counted: PermitsCounted) -> int | None:
+        """What the gate counts on; None: it is on its own, or waits for its first share."""
+        if counted.share is None or counted.number == 0 or self._is_total_unknown:
+            return None
+        return max(counted.share, counted.running, self._promised)
+
     def _renew(self, standing: Standing) -> int | None:
-        """Renew, and tell the gate what it may; None: it is not told."""
+        """Renew, and tell the gate what it may; None: it has no share now."""
         begun_s = self._renewed_s = self.system.clock.now_s()
         try:
             share = self._ledger.renew(self._worker, standing)
         except ClusterAway as error:
             self._is_gone(error)
+            if standing.held is None:
+                # It holds nothing that others would know of: there is nothing to keep to.
+                self._tell(None, LEASE_S)
             return None
         self._is_back()
         if standing.total:
             self._total_told = standing.total
+        self._is_total_unknown = share is None
+        if share is None:
+            # Who asks first says how many there are, and then does not wait for long.
+            self._tell(0, RENEW_S + MARGIN_S)
+            return None
         lasts_s = begun_s + LEASE_S - MARGIN_S - self.system.clock.now_s()
-        gate = self._found_gate()
-        if share is None or lasts_s <= 0 or gate is None:
+        if lasts_s <= 0 or not self._tell(share, lasts_s):
             return None
-        number = self._number + 1
-        if not gate.offer(ShareChanged(share=share, lasts_s=lasts_s, number=number)):
-            return None
-        self._number, self._promised = number, share
+        # What it gives back it counts on until it has heard.
+        self._promised = share
         return share
+
+    def _tell(self, share: int | None, lasts_s: float) -> bool:
+        gate = self._found_gate()
+        changed = ShareChanged(share=share, lasts_s=lasts_s, number=self._number + 1)
+        if gate is None or not gate.offer(changed):
+            return False
+        self._number += 1
+        return True
 
     def _found_gate(self) -> ActorRef[Any] | None:
         ref = self.system.find(self._gate)

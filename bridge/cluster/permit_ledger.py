@@ -47,6 +47,7 @@ for at = 1, #all, 2 do
     end
   end
 end
+if total == 0 then begun = now end
 if said > 0 and (is_new or total == 0) then total = said end
 table.sort(names)
 local count = #names

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from actors.kernel.child_spec import StopChild
 from bridge.chaos.memory_cluster import MemoryServer
 from supervisor import Admitted
-from supervisor.cluster import LEASE_S, RENEW_S
-from supervisor.gate import CountPermits
+from supervisor.cluster import LEASE_S, RENEW_S, SETTLE_S
+from supervisor.gate import JOIN_WAIT_S, CountPermits
 from tests.unit.cluster_stage import cluster
 from tests.unit.gate_hall import CrashOn, Hall
 from tests.unit.supervision_stage import Stage, simulated
@@ -177,7 +178,29 @@ async def test_a_gate_that_crashes_hears_its_share_again(stage: Stage) -> None:
 @simulated(seeds=3)
 async def test_a_worker_that_is_alone_gets_everything(stage: Stage) -> None:
     hall = Hall(stage, running_max=10, server=MemoryServer(stage.system.clock), worker="only")
-    for number in range(10):
-        assert isinstance(await hall.answer(f"x{number}"), Admitted) or number >= 5
-    await stage.wait(4 * RENEW_S)
+    first = [hall.admit(f"x{number}") for number in range(10)]
+    await stage.wait(0.2)
+    assert sum(asked.is_done for asked in first) == 5, "others may be there, and not have said so"
+    await stage.wait(SETTLE_S + RENEW_S)
     assert hall.running() == 10
+
+
+@simulated(seeds=5)
+async def test_a_worker_that_finds_no_ledger_is_on_its_own_at_once(stage: Stage) -> None:
+    server = MemoryServer(stage.system.clock)
+    server.is_away = True
+    hall = Hall(stage, running_max=10, server=server, worker="only")
+    for number in range(10):
+        hall.admit(f"x{number}")
+    await stage.wait(0.2)
+    assert hall.running() == 10
+
+
+@simulated(seeds=5)
+async def test_a_gate_whose_sharer_never_says_anything_is_on_its_own_soon(stage: Stage) -> None:
+    server = MemoryServer(stage.system.clock)
+    hall = Hall(stage, running_max=10, server=server, worker="only")
+    stage.root.tell(StopChild(ref=stage.ref("sharer")))
+    asked = hall.admit("x")
+    await stage.wait(JOIN_WAIT_S + 0.1)
+    assert isinstance(asked.get(), Admitted)

