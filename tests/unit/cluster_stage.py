@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from actors import ActorSystem, SeededEntropy
+from actors import ActorSystem, AskFuture, SeededEntropy
 from actors.testing.inline_worker import inline_workers
 from bridge.chaos.memory_cluster import MemoryServer
 from tests.unit.gate_hall import Hall
@@ -27,11 +27,11 @@ class Cluster:
         """How many run in both."""
         return self.a.running() + self.b.running()
 
-    async def fill(self, hall: Hall, count: int, *, prefix: str = "f") -> None:
+    async def fill(self, hall: Hall, count: int, *, prefix: str = "f") -> list[AskFuture]:
         """Ask for so many at once, and let a moment pass."""
-        for number in range(count):
-            hall.admit(f"{prefix}{number}")
+        asked = [hall.admit(f"{prefix}{number}") for number in range(count)]
         await hall.stage.wait(0.2)
+        return asked
 
 
 @asynccontextmanager

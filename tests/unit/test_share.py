@@ -5,7 +5,7 @@ from __future__ import annotations
 from actors.kernel.child_spec import StopChild
 from bridge.chaos.memory_cluster import MemoryServer
 from supervisor import Admitted
-from supervisor.cluster import LEASE_S, RENEW_S, SETTLE_S
+from supervisor.cluster import LEASE_S, RENEW_S, RENEW_SOON_S, SETTLE_S
 from supervisor.gate import JOIN_WAIT_S, CountPermits
 from tests.unit.cluster_stage import cluster
 from tests.unit.gate_hall import CrashOn, Hall
@@ -204,3 +204,32 @@ async def test_a_gate_whose_sharer_never_says_anything_is_on_its_own_soon(stage:
     asked = hall.admit("x")
     await stage.wait(JOIN_WAIT_S + 0.1)
     assert isinstance(asked.get(), Admitted)
+
+
+@simulated(seeds=30)
+async def test_whatever_befalls_the_ledger_all_who_wait_get_in(stage: Stage) -> None:
+    async with cluster(stage) as both:
+        entropy, server = stage.system.entropy, both.server
+        asked = [*await both.fill(both.a, 30), *await both.fill(both.b, 30)]
+        for _ in range(40):
+            match int(entropy.uniform(0.0, 6.0)):
+                case 0:
+                    server.is_away = not server.is_away
+                case 1:
+                    server.empty()
+                case 2:
+                    server.cut_off ^= {"a"}
+                case 3:
+                    both.b.stage.ref("sharer").kill()
+                case _:
+                    pass
+            await stage.wait(entropy.uniform(0.0, 4.0))
+        server.is_away, server.cut_off = False, set()
+        for _ in range(60):
+            for hall in (both.a, both.b):
+                for cell in tuple((hall.chats.cell.children or {}).values())[:2]:
+                    cell.kill()
+            await stage.wait(RENEW_SOON_S)
+        assert [each for each in asked if not each.is_done] == []
+        assert all(isinstance(each.get(), Admitted) for each in asked)
+        assert sum(lease.held for lease in server.book.leases.values()) <= 10
