@@ -138,7 +138,8 @@ class ShareActor(ThreadActor[ShareMessage]):
         self.start_timer("renew", RenewDue(), RENEW_S)
         if counted is not None and not was_answered:
             # It has ended, or has no time; what it let in runs on, and nobody else may have that.
-            self._renew(Standing(running=counted.running, held=self._held(counted)))
+            held = self._held(counted)
+            self._renew(Standing(running=counted.running, held=held, total=counted.total))
         # Asked last: an answer that was given before it heard of its share would not count.
         gate = self._found_gate()
         if gate is not None:

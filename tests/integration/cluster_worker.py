@@ -15,7 +15,17 @@ from functools import partial
 
 from redis import Redis
 
-from actors import ActorSystem, ChildSpec, Intensity, LoopActor, Restart, RestartPolicy, Then
+from actors import (
+    ActorSystem,
+    AskFuture,
+    ChildSpec,
+    Intensity,
+    LoopActor,
+    Restart,
+    RestartPolicy,
+    Then,
+)
+from actors.kernel.cell import Cell
 from bridge.cluster.failure_board import RedisFailureBoard
 from bridge.cluster.permit_ledger import RedisPermitLedger
 from supervisor import (
@@ -110,12 +120,14 @@ class Worker:
                 pass
         return str(len(self.running()))
 
-    def running(self):  # type: ignore[no-untyped-def]
+    def running(self) -> dict[object, Cell]:
+        """What the gate has let in and has not ended."""
         chats = self.system.find("root/chats")
         assert chats is not None
         return dict(chats.cell.children or {})
 
-    def ask(self, key: str):  # type: ignore[no-untyped-def]
+    def ask(self, key: str) -> AskFuture:
+        """Ask the gate to let one in."""
         admit = Admit(
             spec=ChildSpec(start=Work, restart=Restart.TEMPORARY),
             keys=(KeyPolicy(key=key, policy=POLICY),),
