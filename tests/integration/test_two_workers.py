@@ -32,8 +32,15 @@ prefixes = (f"pipe{number}" for number in count(1))
 class WorkerProcess:
     """A process that obeys `cluster_worker`'s orders."""
 
-    def __init__(self, process: subprocess.Popen[str]) -> None:
-        self.process = process
+    def __init__(self, port: int, prefix: str, name: str) -> None:
+        program = [sys.executable, "-m", "tests.integration.cluster_worker"]
+        self.process = subprocess.Popen(
+            [*program, str(port), prefix, name],
+            cwd=ROOT,
+            text=True,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
 
     def order(self, words: str) -> str:
         stdin, stdout = self.process.stdin, self.process.stdout
@@ -51,31 +58,21 @@ class WorkerProcess:
 
     def kill(self) -> None:
         self.process.send_signal(signal.SIGKILL)
-        self.process.wait()
+        self.process.communicate()
 
 
 @contextmanager
-def workers(server: ValkeyServer | TcpProxy) -> Iterator[tuple[WorkerProcess, WorkerProcess]]:
-    prefix = next(prefixes)
-    command = [sys.executable, "-m", "tests.integration.cluster_worker", str(server.port), prefix]
-    started = [
-        subprocess.Popen(
-            [*command, name],
-            cwd=ROOT,
-            text=True,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-        )
-        for name in ("a", "b")
-    ]
+def workers(
+    server: ValkeyServer | TcpProxy, prefix: str | None = None, names: str = "ab"
+) -> Iterator[tuple[WorkerProcess, ...]]:
+    prefix = prefix or next(prefixes)
+    started = tuple(WorkerProcess(server.port, prefix, name) for name in names)
     try:
-        first, second = (WorkerProcess(each) for each in started)
-        yield first, second
+        yield started
     finally:
-        for process in started:
-            if process.poll() is None:
-                process.kill()
-            process.communicate()
+        for worker in started:
+            if worker.process.poll() is None:
+                worker.kill()
 
 
 def soon(is_so: Callable[[], bool], within_s: float = SOON_S) -> bool:
@@ -109,12 +106,17 @@ def test_the_limit_holds_over_both_and_the_permits_of_a_killed_one_are_back_in_t
 def test_a_breaker_that_opened_in_one_refuses_in_the_other_and_in_one_that_comes_later(
     valkey_server: ValkeyServer,
 ) -> None:
-    with workers(valkey_server) as (a, b):
-        a.order(f"admit 0 {LIMIT}")
+    prefix = next(prefixes)
+    with workers(valkey_server, prefix) as (a, b):
+        for each in (a, b):
+            each.order(f"admit 0 {LIMIT}")
         assert b.order("look user:u") == "admitted"
         a.order("fail 5 user:u")
         assert soon(lambda: b.order("look user:u") == "held user:u")
         assert b.order("look user:other") == "admitted"
+        with workers(valkey_server, prefix, "c") as (late,):
+            late.order(f"admit 0 {LIMIT}")
+            assert soon(lambda: late.order("look user:u") == "held user:u")
 
 
 @pytest.mark.timeout(60)
