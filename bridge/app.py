@@ -7,7 +7,9 @@
     |  `- chat   closes with its significant child: request; beside it the attempt,
     |            and the tools of the moment                             temporary
     |- gate      after a restart it counts the chats that are running    permanent
-    `- storage   keeps artifacts: see `storage_tree.py`                  permanent
+    |- storage   keeps artifacts: see `storage_tree.py`                  permanent
+    |- sharer    leases permits from those of all workers                permanent
+    `- exchange  tells other workers of failures, and hears of theirs    permanent
 
 A door may bring more actors along; they stand last. What stands last ends first, so what is still
 to be kept is kept before anything else goes.
@@ -60,6 +62,7 @@ from bridge.policies import (
     tool_policy,
     user_policy,
 )
+from bridge.sharing_tree import Sharing, gate_options, sharing_specs
 from bridge.storage_tree import Kept, StorageRooms, storage_spec
 from supervisor.dynamic import DynamicSupervisor
 from supervisor.gate import Admit, Admitted, GateActor, KeyPolicy, Refused
@@ -109,6 +112,7 @@ class Ports:
         obey: told the settings of each chat before it begins, for adapters that follow them;
             answers whether there is a place to keep anything.
         annex: more actors, if there are any.
+        sharing: what is shared with other workers, and through what; None: nothing is.
         close: lets go of everything.
     """
 
@@ -119,6 +123,7 @@ class Ports:
     store: ArtifactStore | None = None
     obey: Callable[[Settings], bool] | None = None
     annex: Annex | None = None
+    sharing: Sharing | None = None
 
 
 class Place(Struct, frozen=True, kw_only=True):
@@ -473,7 +478,7 @@ def _root_spec(ports: Ports, parts: Parts, kept: Kept) -> ChildSpec[Any]:
         ),
         ChildSpec(
             name="tools",
-            start=partial(parts.gate, None),
+            start=partial(parts.gate, None, **gate_options(ports.sharing, shares_permits=False)),
             policy=PLUMBING,
             mailbox=MailboxSpec(messages_max=waiting_max + chats_max),
         ),
@@ -486,12 +491,15 @@ def _root_spec(ports: Ports, parts: Parts, kept: Kept) -> ChildSpec[Any]:
         ),
         ChildSpec(
             name="gate",
-            start=partial(parts.gate, "root/chats"),
+            start=partial(
+                parts.gate, "root/chats", **gate_options(ports.sharing, shares_permits=True)
+            ),
             policy=PLUMBING,
             mailbox=MailboxSpec(messages_max=waiting_max + chats_max),
         ),
         # These have threads, which take their time to start; what stands above is there at once.
         *storage,
+        *sharing_specs(ports.sharing),
         *(() if ports.annex is None else ports.annex.children()),
     )
     return ChildSpec(

@@ -10,6 +10,8 @@ import os
 import resource
 from typing import Any
 
+import pytest
+
 from bridge.chaos.tcp_proxy import TcpProxy
 from bridge.standin.scripts import named_script
 from bridge.standin.wishes import Wish
@@ -56,6 +58,7 @@ def is_marked(said: Said) -> bool:
     return "]: #" in said.text
 
 
+@pytest.mark.timeout(AWAY_S + BACK_WITHIN_S + 60.0)
 def test_while_the_database_is_away_everybody_is_answered_and_marks_come_back_by_themselves(
     postgres_server: Postgres,
 ) -> None:
