@@ -119,14 +119,8 @@ class SqlArtifactStore:
 
     def save(self, artifacts: Sequence[Artifact]) -> None:
         """See `ArtifactStore`."""
-        rows = [row_of(artifact, self._sealer, self._policy) for artifact in artifacts]
-        if not rows:
-            return
-        now = self._now()
-        # Always in the same order: two writers of the same rows must not wait for each other.
-        rows.sort(key=lambda row: row.id)
-        values = [{**columns_of(row), "created_at": now} for row in rows]
-        self._run(partial(insert_rows, values=values))
+        now_s = self._watch.wall_s()
+        self.save_rows([(self.row_of(artifact), now_s) for artifact in artifacts])
 
     def load(self, chat_id: str, ids: Sequence[str]) -> Recalled:
         """See `ArtifactStore`. An id that is asked for twice is given once."""
@@ -134,15 +128,15 @@ class SqlArtifactStore:
         if not asked:
             return Recalled()
         chat = chat_column(chat_id)
-        rows = self._run(partial(select_rows, chat=chat, ids=list(asked)))
-        self._refresh(chat, list(rows))
+        rows = self.load_rows(chat, list(asked))
+        self.refresh_rows(chat, list(rows))
         artifacts: list[Artifact] = []
         unreadable = 0
         for column, artifact_id in asked.items():
             if column not in rows:
                 continue
             try:
-                artifacts.append(self._read(rows[column], artifact_id, chat_id))
+                artifacts.append(self.artifact_of(rows[column], artifact_id, chat_id))
             except RowUnreadable:
                 unreadable += 1
         missing = len(asked) - len(rows)
@@ -150,10 +144,7 @@ class SqlArtifactStore:
 
     def forget(self, chat_id: str, ids: Sequence[str]) -> int:
         """See `ArtifactStore`."""
-        chat, wanted = chat_column(chat_id), list(dict.fromkeys(map(id_column, ids)))
-        if not wanted:
-            return 0
-        return self._run(partial(delete_rows, chat=chat, ids=wanted))
+        return self.forget_rows(chat_column(chat_id), list(dict.fromkeys(map(id_column, ids))))
 
     def sweep(self, older_than_s: float, rows_max: int) -> int:
         """See `ArtifactStore`. Each slice is a transaction of its own."""
@@ -174,6 +165,78 @@ class SqlArtifactStore:
         with self._opening:
             self._let_go()
         self._watchdog.close()
+
+    # --- rows, for a store that keeps them elsewhere as well -------------------------------------
+
+    def row_of(self, artifact: Artifact) -> Row:
+        """Write an artifact as a row, sealed where the policy says so."""
+        return row_of(artifact, self._sealer, self._policy)
+
+    def artifact_of(self, row: Row | None, artifact_id: str, chat_id: str) -> Artifact:
+        """Read a row that was asked for by this id and chat.
+
+        Raises:
+            RowUnreadable: it gives no artifact.
+        """
+        if row is None:
+            raise RowUnreadable
+        return artifact_of(row, self._sealer, artifact_id=artifact_id, chat_id=chat_id)
+
+    def save_rows(self, rows: Sequence[tuple[Row, float]]) -> None:
+        """Keep rows as `save` does; beside each, the wall clock at which it was last used.
+
+        Raises:
+            StoreError: nothing is known to be kept.
+        """
+        if not rows:
+            return
+        # Always in the same order: two writers of the same rows must not wait for each other.
+        values = [
+            {**columns_of(row), "created_at": _utc(used_s)}
+            for row, used_s in sorted(rows, key=lambda pair: pair[0].id)
+        ]
+        self._run(partial(insert_rows, values=values))
+
+    def load_rows(self, chat: str, ids: Sequence[str]) -> dict[str, Row | None]:
+        """Return the rows of a chat that are there, by id; both as their columns have them.
+
+        None: what is in it is no text.
+
+        Raises:
+            StoreError: nothing can be read now.
+        """
+        return self._run(partial(select_rows, chat=chat, ids=ids))
+
+    def forget_rows(self, chat: str, ids: Sequence[str]) -> int:
+        """Delete rows of a chat, both as their columns have them; return how many there were.
+
+        Raises:
+            StoreError: it cannot be done now.
+        """
+        return self._run(partial(delete_rows, chat=chat, ids=ids)) if ids else 0
+
+    def refresh_rows(self, chat: str, ids: Sequence[str], used_s: float | None = None) -> None:
+        """Keep rows for another term, if that can be done now; who reads has them either way.
+
+        Args:
+            chat: as its column has it.
+            ids: likewise.
+            used_s: when they were used, by the wall clock; None: now.
+        """
+        if not ids:
+            return
+        used = self._now() if used_s is None else _utc(used_s)
+        try:
+            self._run(partial(touch_rows, chat=chat, ids=ids, used=used))
+        except StoreError as error:
+            # Said once, until it works again: it happens at every read of every chat.
+            if not self._is_refresh_failing:
+                _log.warning(
+                    "artifacts are read, but not kept for longer: %s", type(error).__name__
+                )
+            self._is_refresh_failing = True
+        else:
+            self._is_refresh_failing = False
 
     # --- how a call is carried out ---------------------------------------------------------------
 
@@ -254,37 +317,17 @@ class SqlArtifactStore:
             with suppress(SQLAlchemyError):
                 opened.engine.dispose()
 
-    # --- reading ---------------------------------------------------------------------------------
-
-    def _read(self, row: Row | None, artifact_id: str, chat_id: str) -> Artifact:
-        if row is None:
-            raise RowUnreadable
-        return artifact_of(row, self._sealer, artifact_id=artifact_id, chat_id=chat_id)
-
-    def _refresh(self, chat: str, ids: Sequence[str]) -> None:
-        """Keep rows for another term; who reads has them either way."""
-        if not ids:
-            return
-        now = self._now()
-        try:
-            self._run(partial(touch_rows, chat=chat, ids=ids, now=now))
-        except StoreError as error:
-            # Said once, until it works again: it happens at every read of every chat.
-            if not self._is_refresh_failing:
-                _log.warning(
-                    "artifacts are read, but not kept for longer: %s", type(error).__name__
-                )
-            self._is_refresh_failing = True
-        else:
-            self._is_refresh_failing = False
-
     def _now(self) -> datetime:
-        """UTC without a zone, as the column has it."""
-        return datetime.fromtimestamp(self._watch.wall_s(), UTC).replace(tzinfo=None)
+        return _utc(self._watch.wall_s())
 
 
 class _Stale(Exception):
     """A pooled connection was dead before anything was done on it."""
+
+
+def _utc(wall_s: float) -> datetime:
+    """UTC without a zone, as the column has it."""
+    return datetime.fromtimestamp(wall_s, UTC).replace(tzinfo=None)
 
 
 def _milliseconds(seconds: float) -> str:

@@ -1,0 +1,1 @@
+"""What workers and machines share through Redis or Valkey."""
