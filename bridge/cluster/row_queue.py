@@ -5,17 +5,20 @@ Keys and forms are those of `keys.py`, `entries.py` and `scripts.py`.
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
 from actors.pending import PendingRow, Taken
+from actors.ports import ErrorFacts
 from bridge.cluster.entries import NO_ENTRY, EntryBroken, read, written
 from bridge.cluster.errors import LinkError, LinkMisfit
 from bridge.cluster.keys import GROUP, Keys
 from bridge.cluster.ledger import RowName, Saved
 from bridge.cluster.link import Link, Reply, Word
+from bridge.cluster.prerequisites import ServerVerdict, server_verdict
 from bridge.cluster.scripts import (
     ADD,
     ADOPT,
@@ -27,6 +30,8 @@ from bridge.cluster.scripts import (
     STATES,
 )
 from bridge.storage.rows import Row
+
+_log = logging.getLogger("greenroom.storage")
 
 T = TypeVar("T")
 
@@ -83,7 +88,7 @@ class RowQueue:
         claim_after_s: float = CLAIM_AFTER_S,
     ) -> None:
         self._link = link
-        self._keys = keys
+        self.keys = keys
         self._consumer = consumer
         self._bounds = bounds
         self._claim_after_ms = round(1000 * claim_after_s)
@@ -91,6 +96,8 @@ class RowQueue:
         self._guard = threading.Lock()
         self._is_joined = False
         self._is_list_left = False
+        self._verdict = ServerVerdict()
+        self._said: tuple[str, ...] = ()
         self.cache_s = CACHE_S
 
     @property
@@ -98,8 +105,13 @@ class RowQueue:
         """Whether Redis was well when it was last asked. Nobody waits for one that was not."""
         return self._is_joined
 
+    @property
+    def takes_rows(self) -> bool:
+        """Whether rows may wait in Redis: it is well, and lets go of nothing by itself."""
+        return self._is_joined and not self._verdict.queue_missing
+
     def join(self) -> None:
-        """Make what is missing in Redis, and from now on count on it.
+        """Judge the server, make what is missing in it, and from now on count on it.
 
         Raises:
             LinkError: it cannot be used now.
@@ -107,7 +119,8 @@ class RowQueue:
         with self._guard:
             if self._is_joined:
                 return
-            keys = (self._keys.pending, self._keys.earlier)
+            self._judge()
+            keys = (self.keys.pending, self.keys.earlier)
             left = self._script(JOIN, keys, (GROUP, CONSUMER_GONE_S))
             self._is_list_left = _number(left) > 0
             self._is_joined = True
@@ -148,7 +161,7 @@ class RowQueue:
         Raises:
             LinkError: nobody knows what was taken; it stays in the stream.
         """
-        key, reader = self._keys.pending, ("GROUP", GROUP, self._consumer)
+        key, reader = self.keys.pending, ("GROUP", GROUP, self._consumer)
         claim = (GROUP, self._consumer, self._claim_after_ms, self._claim_from)
         waiting, own, claimed = self._all(
             ("XLEN", key),
@@ -196,7 +209,7 @@ class RowQueue:
             LinkError: they are not known to be out.
         """
         stream, weight, *cached = self._keys_of(names)
-        keys = (stream, weight, self._keys.poison, *cached)
+        keys = (stream, weight, self.keys.poison, *cached)
         self._script(PUT_ASIDE, keys, (GROUP, POISON_MAX, self.cache_s, *entries))
 
     def states(self, names: Sequence[RowName]) -> list[int]:
@@ -205,7 +218,7 @@ class RowQueue:
         Raises:
             LinkError: it cannot be told now.
         """
-        keys = (self._keys.pending, *(self._keys.artifact(*name) for name in names))
+        keys = (self.keys.pending, *(self.keys.artifact(*name) for name in names))
         return [_number(state) for state in _list(self._script(STATES, keys, ()))]
 
     def adopt(self, rows_max: int) -> int:
@@ -216,7 +229,7 @@ class RowQueue:
         """
         if not self._is_list_left:
             return 0
-        keys = (self._keys.pending, self._keys.pending_bytes, self._keys.earlier)
+        keys = (self.keys.pending, self.keys.pending_bytes, self.keys.earlier)
         adopted = _number(self._script(ADOPT, keys, (rows_max,)))
         self._is_list_left = adopted == rows_max
         return adopted
@@ -231,7 +244,7 @@ class RowQueue:
         """
         if not ids:
             return {}, frozenset()
-        (values,) = self._all(("MGET", *(self._keys.artifact(chat, each) for each in ids)))
+        (values,) = self._all(("MGET", *(self.keys.artifact(chat, each) for each in ids)))
         rows: dict[str, Row] = {}
         forgotten: set[str] = set()
         for row_id, value in zip(ids, _list(values), strict=True):
@@ -254,7 +267,7 @@ class RowQueue:
             *(
                 (
                     "SET",
-                    self._keys.artifact(row.chat_id, row.id),
+                    self.keys.artifact(row.chat_id, row.id),
                     NO_ENTRY + b" " + written(row),
                     "EX",
                     self.cache_s,
@@ -272,11 +285,25 @@ class RowQueue:
         """
         return _number(self._script(FORGET, self._keys_of(names), (GROUP, FORGOTTEN_S)))
 
+    def _judge(self) -> None:
+        """Look whether the server is of use; tell what is wrong, and once."""
+        (info,) = self._link.pipeline([("INFO",)])
+        # Where nobody may ask for it, what is done shows what works.
+        text = info.decode(errors="replace") if isinstance(info, bytes) else ""
+        self._verdict = server_verdict(text)
+        said = (*self._verdict.missing, *self._verdict.queue_missing, *self._verdict.warnings)
+        for sentence in said:
+            if sentence not in self._said:
+                _log.warning("Redis: %s", sentence)
+        self._said = said
+        if self._verdict.missing:
+            raise LinkMisfit(ErrorFacts(detail=self._verdict.missing[0]))
+
     # --- how it is asked -------------------------------------------------------------------------
 
     def _keys_of(self, names: Sequence[RowName]) -> tuple[str, ...]:
-        cached = (self._keys.artifact(*name) for name in names)
-        return (self._keys.pending, self._keys.pending_bytes, *cached)
+        cached = (self.keys.artifact(*name) for name in names)
+        return (self.keys.pending, self.keys.pending_bytes, *cached)
 
     def _script(self, text: str, keys: Sequence[Word], arguments: Sequence[Word]) -> Reply:
         return self._asked(lambda: self._link.script(text, keys, arguments))

@@ -167,7 +167,7 @@ class WriteBehindStore:
 
     def _is_queued(self, rows: Sequence[Saved]) -> bool:
         """Give rows to Redis; say whether it has them."""
-        if not self._queue.is_joined:
+        if not self._queue.takes_rows:
             self._count(direct=len(rows))
             return False
         before = self._ledger.find_names(each.name for each in rows)
