@@ -15,8 +15,8 @@ from bridge.cluster.ledger import Ledger
 from bridge.cluster.link import Link, dialler
 from bridge.cluster.reads import Reads
 from bridge.cluster.row_queue import RowQueue
+from bridge.cluster.row_store import RowStore
 from bridge.cluster.write_behind import WriteBehindStore
-from bridge.storage.artifact_store import SqlArtifactStore
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +49,7 @@ class Cluster:
 
 
 def assembled(
-    sql: SqlArtifactStore,
+    sql: RowStore,
     url: Secret,
     library: ModuleType,
     *,

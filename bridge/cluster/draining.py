@@ -17,7 +17,7 @@ from bridge.cluster.errors import LinkError
 from bridge.cluster.ledger import Ledger, RowName, Saved
 from bridge.cluster.reads import Reads
 from bridge.cluster.row_queue import RowQueue
-from bridge.storage.artifact_store import SqlArtifactStore
+from bridge.cluster.row_store import RowStore
 from bridge.storage.rows import Row
 
 # Rows of the ledger that one script looks at, and that one transaction holds.
@@ -37,7 +37,7 @@ class Drain:
 
     def __init__(
         self,
-        sql: SqlArtifactStore,
+        sql: RowStore,
         queue: RowQueue,
         ledger: Ledger,
         reads: Reads,
@@ -79,10 +79,11 @@ class Drain:
         trial = Artifact(
             id=TRIAL_ID, chat_id=TRIAL_CHAT, message_id=TRIAL_CHAT, model_id="greenroom", item=item
         )
+        row = self._sql.row_of(trial)
         # One that was left behind would count as put, whatever the table is like.
-        self._sql.forget(TRIAL_CHAT, (TRIAL_ID,))
-        self._sql.save((trial,))
-        self._sql.forget(TRIAL_CHAT, (TRIAL_ID,))
+        self._sql.forget_rows(row.chat_id, [row.id])
+        self._sql.save_rows([(row, self._watch.wall_s())])
+        self._sql.forget_rows(row.chat_id, [row.id])
 
     def settle(self, rows: Sequence[PendingRow]) -> None:
         """See `PendingRows`. What was forgotten in between is taken out of the database again."""

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from bridge.cluster.ledger import RowName
-from bridge.storage.artifact_store import SqlArtifactStore
+from bridge.cluster.row_store import RowStore
 
 # Rows that are noted at once; of more, the oldest are let go: they are read again one day.
 NOTED_MAX: Final = 20_000
@@ -33,7 +33,7 @@ class Reads:
             while len(self._names) > self._noted_max:
                 del self._names[next(iter(self._names))]
 
-    def refresh(self, sql: SqlArtifactStore) -> None:
+    def refresh(self, sql: RowStore) -> None:
         """Tell the database of what was noted. Where that fails it is said there, once."""
         with self._guard:
             names, self._names = self._names, {}

@@ -22,7 +22,7 @@ from bridge.cluster.errors import LinkError
 from bridge.cluster.ledger import Ledger, RowName, Saved
 from bridge.cluster.reads import Reads
 from bridge.cluster.row_queue import RowQueue
-from bridge.storage.artifact_store import SqlArtifactStore
+from bridge.cluster.row_store import RowStore
 from bridge.storage.rows import Row, RowUnreadable, chat_column, id_column
 
 _log = logging.getLogger("greenroom.storage")
@@ -49,7 +49,7 @@ class WriteBehindStore:
     """See `ArtifactStore`.
 
     Args:
-        sql: the database; its `save` and `load` are not used, but those of rows.
+        sql: the database.
         queue: the rows in Redis.
         ledger, reads: shared with whoever drains the queue.
         watch: tells the time that rows carry.
@@ -57,7 +57,7 @@ class WriteBehindStore:
 
     def __init__(
         self,
-        sql: SqlArtifactStore,
+        sql: RowStore,
         queue: RowQueue,
         ledger: Ledger,
         reads: Reads,
@@ -141,7 +141,7 @@ class WriteBehindStore:
         self._ledger.discard(names)
         waiting = self._forget_queued(names)
         # A row may be in the database and not out of the queue yet.
-        return min(len(wanted), waiting + self._sql.forget(chat_id, ids))
+        return min(len(wanted), waiting + self._sql.forget_rows(chat, wanted))
 
     def sweep(self, older_than_s: float, rows_max: int) -> int:
         """See `ArtifactStore`. What was read from the cache is kept for another term first."""
