@@ -5,8 +5,7 @@ Lifetime   permanent. A queue or a database that fails crashes it, and its resta
            the process lives (SPEC 164). The first life connects to nothing before the tree stands.
 Parent     the storage.
 
-Receives   DrainDue     a timer: move one batch
-           PlanDrains   told: the valves have changed
+Receives   DrainDue     a timer: move one batch, if there are valves to go by
            Shutdown     what waits is moved as far as the deadline allows
 Sends      nothing
 
@@ -19,7 +18,7 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias, assert_never
 
@@ -45,7 +44,7 @@ SHUTDOWN_RESERVE_S = 1.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanDrains:
-    """From now on, tell when more than `warn_rows` wait (SPEC 164)."""
+    """Move what waits, and tell when that is more than `warn_rows` (SPEC 164)."""
 
     warn_rows: int = 100
 
@@ -55,19 +54,28 @@ class DrainDue:
     """Move one batch."""
 
 
-DrainMessage: TypeAlias = PlanDrains | DrainDue | Shutdown
+DrainMessage: TypeAlias = DrainDue | Shutdown
 
 DEFAULT_PLAN = PlanDrains()
 
 
 class DbDrainActor(ThreadActor[DrainMessage]):
-    """See the module docstring. The queue is closed by whoever made it."""
+    """See the module docstring. The queue is closed by whoever made it.
+
+    Args:
+        pending: the queue and the database behind it.
+        latest: gives the plan there is now; None: nobody has said yet where the database is.
+    """
 
     handles_shutdown = True
 
-    def __init__(self, pending: PendingRows, plan: PlanDrains = DEFAULT_PLAN) -> None:
+    def __init__(
+        self,
+        pending: PendingRows,
+        latest: Callable[[], PlanDrains | None] = lambda: DEFAULT_PLAN,
+    ) -> None:
         self._pending = pending
-        self._plan = plan
+        self._latest = latest
         self._tended_s: float | None = None
         self._is_warned = False
 
@@ -89,10 +97,8 @@ class DbDrainActor(ThreadActor[DrainMessage]):
         """
         match message:
             case DrainDue():
-                is_more = self._guarded_drain()
+                is_more = self._latest() is not None and self._guarded_drain()
                 self.start_timer("drain", DrainDue(), 0.0 if is_more else IDLE_S)
-            case PlanDrains():
-                self._plan = message
             case Shutdown(deadline_s=deadline_s):
                 self._finish(deadline_s - SHUTDOWN_RESERVE_S)
                 self.exit()
@@ -120,6 +126,8 @@ class DbDrainActor(ThreadActor[DrainMessage]):
 
     def _finish(self, until_s: float) -> None:
         """Move what waits; what is left is moved by another process, or at the next start."""
+        if self._latest() is None:
+            return
         try:
             while self.system.clock.now_s() < until_s and self._guarded_drain():
                 pass
@@ -159,10 +167,11 @@ class DbDrainActor(ThreadActor[DrainMessage]):
 
     def _look_at_backlog(self, waiting: int) -> None:
         """Tell once of a long queue, and again only after it has been short."""
-        if waiting > self._plan.warn_rows and not self._is_warned:
+        warn_rows = (self._latest() or DEFAULT_PLAN).warn_rows
+        if waiting > warn_rows and not self._is_warned:
             self._is_warned = True
             _log.warning("%d rows wait to be written to the database", waiting)
-        elif waiting <= self._plan.warn_rows // 2:
+        elif waiting <= warn_rows // 2:
             self._is_warned = False
 
 

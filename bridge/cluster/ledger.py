@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Final, TypeAlias
 
 from bridge.storage.rows import Row
@@ -95,4 +96,4 @@ class Ledger:
     def oldest(self, rows_max: int, *, skip: int = 0) -> list[Saved]:
         """Return some rows, in the order in which they were acknowledged."""
         with self._guard:
-            return list(self._rows.values())[skip : skip + rows_max]
+            return list(islice(self._rows.values(), skip, skip + rows_max))

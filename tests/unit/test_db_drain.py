@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -30,11 +31,13 @@ def rows(*wanted: str) -> tuple[PendingRow, ...]:
 
 
 async def drained(
-    stage: Stage, pending: MemoryPending, policy: RestartPolicy = STORE_POLICY
+    stage: Stage,
+    pending: MemoryPending,
+    latest: Callable[[], PlanDrains | None] = PlanDrains,
+    policy: RestartPolicy = STORE_POLICY,
 ) -> ActorRef[Any]:
-    stage.supervise(
-        ChildSpec(name="drain", start=partial(DbDrainActor, pending), policy=policy, shutdown_s=5.0)
-    )
+    start = partial(DbDrainActor, pending, latest)
+    stage.supervise(ChildSpec(name="drain", start=start, policy=policy, shutdown_s=5.0))
     await stage.wait(0.1)
     return stage.ref("drain")
 
@@ -66,6 +69,18 @@ async def test_the_tree_starts_while_both_are_away(stage: Stage) -> None:
     )
     await stage.wait(0.001)
     assert stage.root.is_alive()
+
+
+@simulated(seeds=3)
+async def test_without_a_plan_nothing_is_asked_and_nobody_crashes(stage: Stage) -> None:
+    pending, plans = MemoryPending(), list[PlanDrains]()
+    pending.acknowledge(["early"])
+    await drained(stage, pending, lambda: plans[-1] if plans else None)
+    await stage.wait(60.0)
+    assert (pending.calls, stage.log) == (0, [])
+    plans.append(PlanDrains())
+    await stage.wait(IDLE_S + 0.1)
+    assert pending.names == {"early"}
 
 
 @simulated(seeds=5)
@@ -155,9 +170,7 @@ async def test_a_backlog_is_told_once_until_it_is_short_again(
     stage: Stage, caplog: pytest.LogCaptureFixture
 ) -> None:
     pending = MemoryPending()
-    drain = await drained(stage, pending)
-    drain.tell(PlanDrains(warn_rows=5))
-    await stage.wait(0.1)
+    await drained(stage, pending, lambda: PlanDrains(warn_rows=5))
 
     def told() -> int:
         return sum("wait to be written" in each.getMessage() for each in caplog.records)
