@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -28,6 +28,8 @@ from tests.integration.store_stages import SqlStage, artifact, sqlite_stage
 SAVES = 150
 ROWS_PER_SAVE = 2
 WAIT_S = 20.0
+LOOK_S = 0.02
+ROWS = SAVES * ROWS_PER_SAVE
 
 # As in the product, and quicker.
 POLICY = RestartPolicy(
@@ -71,13 +73,21 @@ class Tree:
         }
 
 
+async def until(is_so: Callable[[], bool]) -> None:
+    """Wait for something that other threads do, within a bound."""
+    for _ in range(round(WAIT_S / LOOK_S)):
+        if is_so():
+            return
+        await asyncio.sleep(LOOK_S)
+    raise AssertionError("it did not come about in time")
+
+
 @asynccontextmanager
 async def planted(one: Worker) -> AsyncIterator[Tree]:
     system = ActorSystem(name="test")
     try:
         tree = Tree(system, one)
-        while system.find("storage/writer") is None:
-            await asyncio.sleep(0.01)
+        await until(lambda: system.find("storage/writer") is not None)
         yield tree
     finally:
         await system.stop(grace_s=10.0)
@@ -98,10 +108,13 @@ FAULTS = ("none", "gone", "silent", "emptied")
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-async def test_every_acknowledged_row_is_in_the_database_in_the_end(
+def test_every_acknowledged_row_is_in_the_database_in_the_end(
     server: ValkeyServer, tmp_path: Path, fault: str
 ) -> None:
-    sql = sqlite_stage(tmp_path)
+    asyncio.run(lived_through(fault, server, sqlite_stage(tmp_path)))
+
+
+async def lived_through(fault: str, server: ValkeyServer, sql: SqlStage) -> None:
     with TcpProxy(server.port) as proxy:
         one = worker(sql, proxy.port, Keys(f"pipe_{next(PIPES)}"))
         async with planted(one) as tree:
@@ -112,9 +125,7 @@ async def test_every_acknowledged_row_is_in_the_database_in_the_end(
                     await asyncio.to_thread(spoil, fault, server, proxy)
                 if token == 2 * SAVES // 3:
                     await asyncio.to_thread(proxy.heal)
-            async with asyncio.timeout(WAIT_S):
-                while len(tree.acknowledged()) < SAVES * ROWS_PER_SAVE or one.store.unsettled:
-                    await asyncio.sleep(0.05)
+            await until(lambda: len(tree.acknowledged()) == ROWS and not one.store.unsettled)
             acknowledged = tree.acknowledged()
         assert one.store.counts.queued > 0
         assert stored(sql) == acknowledged
@@ -133,13 +144,14 @@ def spoil(fault: str, server: ValkeyServer, proxy: TcpProxy) -> None:
             pass
 
 
-async def test_a_stop_leaves_nothing_in_the_queue(server: ValkeyServer, tmp_path: Path) -> None:
-    sql = sqlite_stage(tmp_path)
+def test_a_stop_leaves_nothing_in_the_queue(server: ValkeyServer, tmp_path: Path) -> None:
+    asyncio.run(stopped(server, sqlite_stage(tmp_path)))
+
+
+async def stopped(server: ValkeyServer, sql: SqlStage) -> None:
     one = worker(sql, server.port, Keys(f"pipe_{next(PIPES)}"))
     async with planted(one) as tree:
         for token in range(SAVES):
             tree.save(token)
-        async with asyncio.timeout(WAIT_S):
-            while len(tree.acknowledged()) < SAVES * ROWS_PER_SAVE:
-                await asyncio.sleep(0.01)
-    assert len(stored(sql)) == SAVES * ROWS_PER_SAVE
+        await until(lambda: len(tree.acknowledged()) == ROWS)
+    assert len(stored(sql)) == ROWS
