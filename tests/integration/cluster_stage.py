@@ -57,13 +57,14 @@ def worker(
     reads: Reads | None = None,
     claim_after_s: float = 30.0,
     call_max_s: float = 1.5,
+    consumer: str = "",
 ) -> Worker:
     table = sql.store()
     assert isinstance(table, SqlArtifactStore)
     queue = RowQueue(
         link_to(port, call_max_s=call_max_s),
         keys,
-        f"worker-{next(WORKERS)}",
+        consumer or f"worker-{next(WORKERS)}",
         bounds=bounds,
         claim_after_s=claim_after_s,
     )
