@@ -38,8 +38,12 @@ class Cluster:
     link: Link
     queue: RowQueue
 
-    def obey(self, cache_s: int) -> None:
-        """Keep copies of rows in the cache for so long from now on."""
+    def obey(self, *, is_wanted: bool, cache_s: int) -> None:
+        """Follow the valves: whether new rows may wait in Redis, and the term of copies.
+
+        What waits already is moved into the database either way.
+        """
+        self.queue.is_wanted = is_wanted
         self.queue.cache_s = cache_s
 
     def close(self) -> None:

@@ -98,6 +98,8 @@ class RowQueue:
         self._is_list_left = False
         self._verdict = ServerVerdict()
         self._said: tuple[str, ...] = ()
+        # By the valves: whether rows may wait here, and how long copies of others are kept.
+        self.is_wanted = True
         self.cache_s = CACHE_S
 
     @property
@@ -108,7 +110,7 @@ class RowQueue:
     @property
     def takes_rows(self) -> bool:
         """Whether rows may wait in Redis: it is well, and lets go of nothing by itself."""
-        return self._is_joined and not self._verdict.queue_missing
+        return self.is_wanted and self._is_joined and not self._verdict.queue_missing
 
     def join(self) -> None:
         """Judge the server, make what is missing in it, and from now on count on it.

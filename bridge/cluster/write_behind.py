@@ -158,6 +158,8 @@ class WriteBehindStore:
     # --- Redis -----------------------------------------------------------------------------------
 
     def _join(self) -> bool:
+        if not self._queue.is_wanted:
+            return False
         try:
             self._queue.join()
         except LinkError as error:
@@ -237,7 +239,7 @@ class WriteBehindStore:
         return unreadable
 
     def _cache(self, rows: dict[str, Row]) -> None:
-        if not rows or not self._queue.is_joined:
+        if not rows or not (self._queue.is_wanted and self._queue.is_joined):
             return
         try:
             self._queue.keep(rows)

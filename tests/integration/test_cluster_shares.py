@@ -21,7 +21,7 @@ from bridge.cluster.lease import RedisLease
 from bridge.cluster.link import installed_redis
 from bridge.cluster.prerequisites import CLUSTER, EVICTS, FORGETFUL, REPLICA
 from bridge.storage.artifact_store import SqlArtifactStore
-from tests.integration.cluster_stage import PIPES, link_to
+from tests.integration.cluster_stage import PIPES, drain_all, link_to
 from tests.integration.servers import HOST, running_valkey
 from tests.integration.store_stages import artifact, sqlite_stage
 
@@ -120,7 +120,7 @@ def test_a_snapshot_that_cannot_be_written_is_an_error_of_the_port(tmp_path: Pat
 def test_a_cluster_of_one_process_works_whole(valkey_server: ValkeyServer, tmp_path: Path) -> None:
     made = cluster(tmp_path, valkey_server.port)
     made.store.open()
-    made.obey(61)
+    made.obey(is_wanted=True, cache_s=61)
     made.store.save([artifact(1)])
     made.pending.open()
     taken = made.pending.take(10)
@@ -130,6 +130,21 @@ def test_a_cluster_of_one_process_works_whole(valkey_server: ValkeyServer, tmp_p
         (key,) = client.keys(f"{made.queue.keys.pipe_id}:artifact:*")
         assert 0 < client.ttl(key) <= 61
     made.lease.take("cleaner", 60.0)
+    made.close()
+
+
+def test_a_valve_that_is_off_lets_nothing_new_wait_and_reads_what_does(
+    valkey_server: ValkeyServer, tmp_path: Path
+) -> None:
+    made = cluster(tmp_path, valkey_server.port)
+    made.store.open()
+    made.store.save([artifact(1)])
+    made.obey(is_wanted=False, cache_s=60)
+    made.store.save([artifact(2)])
+    assert (made.store.counts.queued, made.store.counts.direct) == (1, 1)
+    both = (artifact(1), artifact(2))
+    assert made.store.load("chat-1", [each.id for each in both]).artifacts == both
+    assert drain_all(made.pending) == 1
     made.close()
 
 
