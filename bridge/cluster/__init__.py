@@ -1,1 +1,1 @@
-"""What several workers share through one Redis or Valkey."""
+"""What workers share through a Redis or Valkey: rows, permits, failures, leases, costs."""

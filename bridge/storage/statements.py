@@ -206,12 +206,12 @@ def _row(values: Mapping[Any, Any]) -> Row | None:
 
 
 def touch_rows(
-    connection: Connection, table: Table, *, chat: str, ids: Sequence[str], now: datetime
+    connection: Connection, table: Table, *, chat: str, ids: Sequence[str], used: datetime
 ) -> None:
-    """Say of rows that they were used just now."""
+    """Say of rows that they were used at this time, unless they were used later."""
     for some in _slices(sorted(ids)):
-        where = _rows_of(table, chat, some)
-        connection.execute(update(table).where(*where).values(created_at=now))
+        where = (*_rows_of(table, chat, some), table.c.created_at < used)
+        connection.execute(update(table).where(*where).values(created_at=used))
 
 
 def delete_rows(connection: Connection, table: Table, *, chat: str, ids: Sequence[str]) -> int:
