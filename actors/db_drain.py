@@ -35,6 +35,9 @@ BATCH_ROWS = 200
 # Seconds between two looks into a queue that was empty.
 IDLE_S = 0.5
 
+# Seconds until a batch that failed is tried again.
+RETRY_S = 1.0
+
 # Seconds between two looks after what this process has acknowledged.
 TEND_S = 5.0
 
@@ -44,9 +47,16 @@ SHUTDOWN_RESERVE_S = 1.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanDrains:
-    """Move what waits, and tell when that is more than `warn_rows` (SPEC 164)."""
+    """Move what waits (SPEC 164).
+
+    Attributes:
+        warn_rows: when more of them wait, that is told.
+        failures_max: failures in a row that are borne; the last of them ends this life, and its
+            policy holds.
+    """
 
     warn_rows: int = 100
+    failures_max: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +87,7 @@ class DbDrainActor(ThreadActor[DrainMessage]):
         self._pending = pending
         self._latest = latest
         self._tended_s: float | None = None
+        self._failures = 0
         self._is_warned = False
 
     def on_start(self) -> None:
@@ -97,13 +108,26 @@ class DbDrainActor(ThreadActor[DrainMessage]):
         """
         match message:
             case DrainDue():
-                is_more = self._latest() is not None and self._guarded_drain()
-                self.start_timer("drain", DrainDue(), 0.0 if is_more else IDLE_S)
+                plan = self._latest()
+                wait_s = IDLE_S if plan is None else self._drained(plan)
+                self.start_timer("drain", DrainDue(), wait_s)
             case Shutdown(deadline_s=deadline_s):
                 self._finish(deadline_s - SHUTDOWN_RESERVE_S)
                 self.exit()
             case _:
                 assert_never(message)
+
+    def _drained(self, plan: PlanDrains) -> float:
+        """Move a batch; return the wait until the next one."""
+        try:
+            is_more = self._guarded_drain()
+        except StoreError:
+            self._failures += 1
+            if self._failures >= plan.failures_max:
+                raise
+            return RETRY_S
+        self._failures = 0
+        return 0.0 if is_more else IDLE_S
 
     def _guarded_open(self) -> None:
         try:

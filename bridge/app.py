@@ -45,7 +45,17 @@ from actors.kernel.loop_guard import LoopGuard
 from actors.kernel.mailbox import MailboxSpec
 from actors.kernel.ref import ActorRef
 from actors.kernel.system import ActorSystem, StopReport
-from actors.ports import ArtifactStore, CatalogSource, Codec, EventSink, Provider, Remedies, ToolBox
+from actors.pending import PendingRows
+from actors.ports import (
+    ArtifactStore,
+    CatalogSource,
+    Codec,
+    EventSink,
+    Lease,
+    Provider,
+    Remedies,
+    ToolBox,
+)
 from actors.recall import without_marks
 from actors.request import RequestActor
 from actors.sse import SseActor
@@ -112,6 +122,8 @@ class Ports:
         obey: told the settings of each chat before it begins, for adapters that follow them;
             answers whether there is a place to keep anything.
         annex: more actors, if there are any.
+        lease: which process does a job that one of several is to do; None: this one.
+        pending: what `store` acknowledges before the database has it; None: nothing.
         sharing: what is shared with other workers, and through what; None: nothing is.
         close: lets go of everything.
     """
@@ -123,6 +135,8 @@ class Ports:
     store: ArtifactStore | None = None
     obey: Callable[[Settings], bool] | None = None
     annex: Annex | None = None
+    lease: Lease | None = None
+    pending: PendingRows | None = None
     sharing: Sharing | None = None
 
 
@@ -354,7 +368,7 @@ class App:
             return None
         if self._ports.obey is not None and not self._ports.obey(settings):
             return None
-        rooms.obey(settings.storage)
+        rooms.obey(settings.storage, settings.sharing)
         return rooms.memory(
             settings,
             user=user,
@@ -470,7 +484,14 @@ def _root_spec(ports: Ports, parts: Parts, kept: Kept) -> ChildSpec[Any]:
     storage: tuple[ChildSpec[Any], ...] = ()
     if ports.store is not None:
         storage = (
-            storage_spec(ports.store, kept, gate=parts.gate, claims_max=waiting_max + chats_max),
+            storage_spec(
+                ports.store,
+                kept,
+                gate=parts.gate,
+                claims_max=waiting_max + chats_max,
+                lease=ports.lease,
+                pending=ports.pending,
+            ),
         )
     children: tuple[ChildSpec[Any], ...] = (
         ChildSpec(

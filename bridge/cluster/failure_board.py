@@ -8,14 +8,16 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import msgspec
 from msgspec import Meta, Struct
-from redis import Redis
 
 from bridge.cluster.permit_ledger import answered
 from supervisor.cluster import ClusterAway, KeyNews, Terms, Turn
+
+if TYPE_CHECKING:
+    from redis import Redis
 
 # Entries of the stream; the oldest go first.
 ENTRIES_MAX: Final = 10_000

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Final
-
-from redis import Redis
-from redis.exceptions import RedisError
+from importlib import import_module
+from typing import TYPE_CHECKING, Final
 
 from supervisor.cluster import LEASE_S, SETTLE_S, TURN_S, ClusterAway, Standing
+
+if TYPE_CHECKING:
+    from redis import Redis
 
 # A ledger that nobody has renewed for so long is forgotten.
 FORGOTTEN_AFTER_S: Final = 600.0
@@ -151,7 +152,9 @@ def answered() -> Iterator[None]:
     Raises:
         ClusterAway: the server is away, too slow, or refuses.
     """
+    # Whoever has a client has the library; others need not have it.
+    kind: type[Exception] = import_module("redis.exceptions").RedisError
     try:
         yield
-    except RedisError as error:
+    except kind as error:
         raise ClusterAway(type(error).__name__) from error
