@@ -9,7 +9,8 @@
     |- gate      after a restart it counts the chats that are running    permanent
     |- storage   keeps artifacts: see `storage_tree.py`                  permanent
     |- sharer    leases permits from those of all workers                permanent
-    `- exchange  tells other workers of failures, and hears of theirs    permanent
+    |- exchange  tells other workers of failures, and hears of theirs    permanent
+    `- costs     passes on what each call used                           permanent
 
 A door may bring more actors along; they stand last. What stands last ends first, so what is still
 to be kept is kept before anything else goes.
@@ -35,6 +36,7 @@ import supervisor as our_supervisor
 from actors.catalog import CatalogActor, GetCatalog
 from actors.chat_memory import MemorySetup
 from actors.chat_setup import ChatSetup
+from actors.costs import SNAPSHOTS_MAX, CostLedger, CostsActor, RecordCost
 from actors.db_line import ExitFlush
 from actors.kernel.child_spec import ChildSpec, Intensity, Restart, StopChild
 from actors.kernel.clock import Clock
@@ -61,11 +63,12 @@ from actors.request import RequestActor
 from actors.sse import SseActor
 from actors.tool import ToolActor, ToolPermits
 from actors.tool_round import ToolRoundActor, ToolSetup
-from actors.values import ChatRequest, WireFormat
+from actors.values import ChatRequest, Usage, WireFormat
 from bridge.config.settings import Settings
 from bridge.policies import (
     ATTEMPT,
     PLUMBING,
+    STORE,
     TASK_ATTEMPT,
     model_policy,
     server_policy,
@@ -74,6 +77,8 @@ from bridge.policies import (
 )
 from bridge.sharing_tree import Sharing, gate_options, sharing_specs
 from bridge.storage_tree import Kept, StorageRooms, storage_spec
+from bridge.transforms.chat_chunks import usage_dict
+from bridge.transforms.json_text import json_text
 from supervisor.dynamic import DynamicSupervisor
 from supervisor.gate import Admit, Admitted, GateActor, KeyPolicy, Refused
 from supervisor.static import Supervisor
@@ -89,6 +94,8 @@ CHATS_MAX: Final = 4000
 # Requests that may wait for admission, and for how long (SPEC 17, 23).
 WAITING_MAX: Final = 1000
 ADMISSION_WAIT_MAX_S: Final = 600.0
+
+COSTS: Final = "root/costs"
 
 # What the tree gets to stop in when its grace is used up.
 STOP_S: Final = 2.0
@@ -123,6 +130,7 @@ class Ports:
             answers whether there is a place to keep anything.
         annex: more actors, if there are any.
         lease: which process does a job that one of several is to do; None: this one.
+        costs: where figures of each call go; None: nowhere.
         pending: what `store` acknowledges before the database has it; None: nothing.
         sharing: what is shared with other workers, and through what; None: nothing is.
         close: lets go of everything.
@@ -137,6 +145,7 @@ class Ports:
     annex: Annex | None = None
     lease: Lease | None = None
     pending: PendingRows | None = None
+    costs: CostLedger | None = None
     sharing: Sharing | None = None
 
 
@@ -145,6 +154,17 @@ class Place(Struct, frozen=True, kw_only=True):
 
     chat_id: str
     message_id: str
+
+
+class Payer(Struct, frozen=True, kw_only=True):
+    """Whose calls are accounted for (SPEC 178); nothing is where one of these is missing."""
+
+    user_id: str
+    email: str
+    name: str
+
+    def __repr__(self) -> str:
+        return "Payer(...)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -241,6 +261,7 @@ class App:
         servers: Mapping[str, str] = NO_SERVERS,
         remedies: Remedies | None = None,
         place: Place | None = None,
+        payer: Payer | None = None,
         is_task: bool = False,
     ) -> AskFuture:
         """Ask the gate to run a chat; the answer is `Admitted` or `Refused`.
@@ -258,6 +279,7 @@ class App:
             remedies: what may be changed in a call that was refused.
             place: the answer that is made; None: nothing of it is remembered, and its history has
                 no marks.
+            payer: who is accounted for; None: nobody.
             is_task: a small job beside a chat, which is not worth many attempts (SPEC 145).
         """
         parts = self._parts
@@ -269,6 +291,7 @@ class App:
             attempt_policy=TASK_ATTEMPT if is_task else ATTEMPT,
             remedies=remedies,
             deadline_s=settings.request_deadline_s,
+            spent=self._spent(settings, payer),
             attempt=parts.attempt,
             tool_round=parts.tool_round,
         )
@@ -299,6 +322,7 @@ class App:
         servers: Mapping[str, str] = NO_SERVERS,
         remedies: Remedies | None = None,
         place: Place | None = None,
+        payer: Payer | None = None,
         is_task: bool = False,
     ) -> Admitted | Refused:
         """Ask as `admit` does and wait; who is cancelled meanwhile leaves no chat behind.
@@ -315,6 +339,7 @@ class App:
             servers=servers,
             remedies=remedies,
             place=place,
+            payer=payer,
             is_task=is_task,
         )
         try:
@@ -359,6 +384,18 @@ class App:
             ),
             tool=self._parts.tool,
         )
+
+    def _spent(
+        self, settings: Settings, payer: Payer | None
+    ) -> Callable[[str, Usage], object] | None:
+        """Return what records the calls of a chat, where somebody wants that."""
+        sharing = settings.sharing
+        if payer is None or not (sharing.dumps_costs and sharing.is_wanted):
+            return None
+        costs = self.system.find(COSTS)
+        if costs is None:
+            return None
+        return partial(_record, costs, payer, round(sharing.costs_ttl_s))
 
     def _memory(
         self, settings: Settings, user: str, place: Place, tools: ToolSetup | None
@@ -471,6 +508,20 @@ def _keys(settings: Settings, user: str, model: str) -> tuple[KeyPolicy, ...]:
     )
 
 
+def _record(
+    costs: ActorRef[RecordCost], payer: Payer, keep_s: int, model: str, usage: Usage
+) -> None:
+    cost = RecordCost(
+        user_id=payer.user_id,
+        email=payer.email,
+        name=payer.name,
+        model_id=model,
+        usage=json_text(usage_dict(usage)),
+        keep_s=keep_s,
+    )
+    costs.offer(cost)
+
+
 def _end_admitted(asking: AskFuture) -> None:
     """End a chat whose door has gone."""
     if asking.error is None:
@@ -521,12 +572,22 @@ def _root_spec(ports: Ports, parts: Parts, kept: Kept) -> ChildSpec[Any]:
         # These have threads, which take their time to start; what stands above is there at once.
         *storage,
         *sharing_specs(ports.sharing),
+        *_costs_specs(ports.costs),
         *(() if ports.annex is None else ports.annex.children()),
     )
     return ChildSpec(
         name="root",
         start=partial(parts.root, children, intensity=Intensity(restarts_max=5, window_s=60.0)),
         shutdown_s=20.0,
+    )
+
+
+def _costs_specs(costs: CostLedger | None) -> tuple[ChildSpec[Any], ...]:
+    if costs is None:
+        return ()
+    bounds = MailboxSpec(messages_max=SNAPSHOTS_MAX)
+    return (
+        ChildSpec(name="costs", start=partial(CostsActor, costs), policy=STORE, mailbox=bounds),
     )
 
 

@@ -73,4 +73,5 @@ def real_ports(function_id: str, logs: SessionLogDesk) -> Ports:
         pending=cluster.cluster.pending,
         lease=cluster.cluster.lease,
         sharing=cluster.sharing,
+        costs=cluster.cluster.costs,
     )
