@@ -469,9 +469,7 @@ class App:
     @staticmethod
     def _flush(last_flush: ExitFlush) -> None:
         if left := last_flush.flush(LAST_FLUSH_S):
-            _log.warning(
-                "%d answers lost what was to be kept of them: the store did not take it", left
-            )
+            _log.warning("%d saves were lost at the end: the store did not take them", left)
 
     def _found(self, name: str) -> ActorRef[Any]:
         ref = self.system.find(name)

@@ -27,14 +27,14 @@ def storage_settings(valves: Valves, secret_key: str) -> StorageSettings:
         valves: what the admin set.
         secret_key: `WEBUI_SECRET_KEY`, or "" when there is none.
     """
-    names = (
-        "ARTIFACT_DATABASE_URL",
-        "ARTIFACT_ENCRYPTION_KEY",
-        "ARTIFACT_ENCRYPTION_KEY_PREVIOUS",
-    )
-    opened = {name: _opened(getattr(valves, name), secret_key) for name in names}
-    problem = next((_unopened(name) for name in names if opened[name] is None), None)
-    url, key, previous = (opened[name] or "" for name in names)
+    secrets = {
+        "ARTIFACT_DATABASE_URL": valves.ARTIFACT_DATABASE_URL,
+        "ARTIFACT_ENCRYPTION_KEY": valves.ARTIFACT_ENCRYPTION_KEY,
+        "ARTIFACT_ENCRYPTION_KEY_PREVIOUS": valves.ARTIFACT_ENCRYPTION_KEY_PREVIOUS,
+    }
+    opened = {name: _opened(secret, secret_key) for name, secret in secrets.items()}
+    problem = next((_unopened(name) for name, secret in opened.items() if secret is None), None)
+    url, key, previous = (secret or "" for secret in opened.values())
     if key and len(key) < KEY_CHARS_MIN:
         # Short keys of earlier days may still open what they sealed.
         problem = problem or _too_short(len(key))
