@@ -46,7 +46,7 @@ from actors.kernel.interceptor import Interceptor
 from actors.kernel.loop_guard import LoopGuard
 from actors.kernel.mailbox import MailboxSpec
 from actors.kernel.ref import ActorRef
-from actors.kernel.system import ActorSystem, StopReport
+from actors.kernel.system import ActorSystem, StopReport, WorkerThread
 from actors.pending import PendingRows
 from actors.ports import (
     ArtifactStore,
@@ -204,7 +204,7 @@ class App:
     Args:
         ports: the adapters, or their simulated twins.
         name: for logs and thread names.
-        clock, entropy, interceptors, parts: what a simulation brings along.
+        clock, entropy, interceptors, start_worker, parts: what a simulation brings along.
         guards_loop: watch the loop from a thread, and name the actor that holds it up.
         guards_exit: keep what can be kept when the program ends and nobody has closed this
             (SPEC 192).
@@ -223,12 +223,19 @@ class App:
         interceptors: tuple[Interceptor, ...] = (),
         guards_loop: bool = False,
         guards_exit: bool = False,
+        start_worker: Callable[[str], WorkerThread] | None = None,
         parts: Parts = PRODUCT,
     ) -> None:
         _check_packages()
         self._ports = ports
         self._parts = parts
-        self.system = ActorSystem(name, clock=clock, entropy=entropy, interceptors=interceptors)
+        self.system = ActorSystem(
+            name,
+            clock=clock,
+            entropy=entropy,
+            interceptors=interceptors,
+            start_worker=start_worker,
+        )
         self._kept = Kept()
         self.root: ActorRef[Any] = self.system.spawn(_root_spec(ports, parts, self._kept))
         # Refs outlive restarts; after the end of the tree they say so to whoever still asks.

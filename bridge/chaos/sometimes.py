@@ -14,12 +14,13 @@ from bridge.chaos.faults.mailbox import MailboxFaults
 from bridge.chaos.faults.provider import ScriptedProvider
 from bridge.chaos.faults.remedies import ScriptedRemedies
 from bridge.chaos.faults.sink import Moment
+from bridge.chaos.faults.storage import StorageFault
 from bridge.chaos.faults.tools import ScriptedTools
 from bridge.chaos.trace import Answer, End
 from bridge.chaos.wires import WIRES
 
 # From so many seeds on, whatever was never met is a failure.
-SEEDS_ENOUGH: Final = 500
+SEEDS_ENOUGH: Final = 600
 
 _STATES: Final = frozenset(
     {
@@ -55,6 +56,18 @@ _STATES: Final = frozenset(
     }
 )
 
+_KEEPING: Final = frozenset(
+    {
+        *(f"storage {fault.value}" for fault in StorageFault),
+        "storage away",
+        "storage away for an hour",
+        "tree closed between turns",
+        "a foreign mark",
+        "marked",
+        "not marked",
+    }
+)
+
 _BREAKERS: Final = frozenset(
     f"breaker {state}: {kind}"
     for state in ("opened", "half-open", "closed again")
@@ -87,6 +100,7 @@ def required() -> frozenset[str]:
     return (
         _STATES
         | _BREAKERS
+        | _KEEPING
         | _NOTICES
         | _CALLS
         | _STOPS
