@@ -208,7 +208,7 @@ ON_THE_WAY: Final = {
     "recovery": "9: once the faults stop, everything works again",
     "nobody left": "5: after quiet, only the fixed actors live",
     "answered": "SPEC 45: every turn is answered, whatever the store does",
-    "kept": "7, SPEC 155: what an answer is marked with is there, and is sent back in later turns",
+    "kept": "2, SPEC 155: what an answer is marked with is there, and is sent back in later turns",
     "isolation": "no chat is given what belongs to another one",
 }
 
