@@ -24,129 +24,62 @@ import asyncio
 import atexit
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import lru_cache, partial
 from types import MappingProxyType
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 import supervisor as our_supervisor
-from actors.catalog import CatalogActor, GetCatalog
+from actors.catalog import GetCatalog
 from actors.chat_memory import MemorySetup
 from actors.chat_setup import ChatSetup
-from actors.costs import SNAPSHOTS_MAX, CostLedger, CostsActor, RecordCost
+from actors.costs import RecordCost
 from actors.db_line import ExitFlush
-from actors.kernel.child_spec import ChildSpec, Intensity, Restart, StopChild
+from actors.kernel.child_spec import StopChild
 from actors.kernel.clock import Clock
 from actors.kernel.entropy import Entropy
 from actors.kernel.future import AskFuture
 from actors.kernel.interceptor import Interceptor
 from actors.kernel.loop_guard import LoopGuard
-from actors.kernel.mailbox import MailboxSpec
 from actors.kernel.ref import ActorRef
 from actors.kernel.system import ActorSystem, StopReport, WorkerThread
-from actors.pending import PendingRows
 from actors.ports import (
-    ArtifactStore,
-    CatalogSource,
-    Codec,
     EventSink,
-    Lease,
-    Provider,
     Remedies,
     ToolBox,
 )
 from actors.recall import without_marks
-from actors.request import RequestActor
-from actors.sse import SseActor
-from actors.tool import ToolActor, ToolPermits
-from actors.tool_round import ToolRoundActor, ToolSetup
-from actors.values import ChatRequest, Usage, WireFormat
+from actors.tool import ToolPermits
+from actors.tool_round import ToolSetup
+from actors.values import ChatRequest, Usage
 from bridge.config.settings import Settings
 from bridge.policies import (
     ATTEMPT,
-    PLUMBING,
-    STORE,
     TASK_ATTEMPT,
     model_policy,
     server_policy,
     tool_policy,
     user_policy,
 )
-from bridge.sharing_tree import Sharing, gate_options, sharing_specs
-from bridge.storage_tree import Kept, StorageRooms, storage_spec
+from bridge.storage_tree import Kept, StorageRooms
 from bridge.transforms.chat_chunks import usage_dict
 from bridge.transforms.json_text import json_text
-from supervisor.dynamic import DynamicSupervisor
-from supervisor.gate import Admit, Admitted, GateActor, KeyPolicy, Refused
-from supervisor.static import Supervisor
-from supervisor.strategy import AutoShutdown
+from bridge.tree import COSTS, PRODUCT, Parts, Ports, chat_spec, root_spec
+from supervisor.gate import Admit, Admitted, KeyPolicy, Refused
+
+__all__ = ["NO_SERVERS", "PRODUCT", "App", "Parts", "Payer", "Place", "Ports"]
 
 _log = logging.getLogger("greenroom.app")
 
 NO_SERVERS: Final[Mapping[str, str]] = MappingProxyType({})
-
-# The gate keeps to MAX_CONCURRENT_REQUESTS; this is the wall behind it (twice its upper end).
-CHATS_MAX: Final = 4000
-
-# Requests that may wait for admission, and for how long (SPEC 17, 23).
-WAITING_MAX: Final = 1000
-ADMISSION_WAIT_MAX_S: Final = 600.0
-
-COSTS: Final = "root/costs"
 
 # What the tree gets to stop in when its grace is used up.
 STOP_S: Final = 2.0
 
 # What may still be kept when the program ends, or when the tree has stopped without its word.
 LAST_FLUSH_S: Final = 5.0
-
-
-class Annex(Protocol):
-    """A part of the tree that an adapter brings along; it starts last, and ends first."""
-
-    def children(self) -> tuple[ChildSpec[Any], ...]:
-        """Describe the actors, as children of the root."""
-
-    def connect(self, system: ActorSystem) -> None:
-        """Take the tree they live in, which has started."""
-
-    def close(self) -> None:
-        """Hand over what is to be handed over, while they live. Blocks: run it on a thread."""
-
-    def exit(self) -> None:
-        """The program ends, and the loop has ended before: do what can be done without them."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ports:
-    """The world, as the actors see it; and how to let go of it.
-
-    Attributes:
-        store: where artifacts are kept; None: nowhere.
-        obey: told the settings of each chat before it begins, for adapters that follow them;
-            answers whether there is a place to keep anything.
-        annex: more actors, if there are any.
-        lease: which process does a job that one of several is to do; None: this one.
-        costs: where figures of each call go; None: nowhere.
-        pending: what `store` acknowledges before the database has it; None: nothing.
-        sharing: what is shared with other workers, and through what; None: nothing is.
-        close: lets go of everything.
-    """
-
-    provider: Provider
-    codecs: Mapping[WireFormat, Codec]
-    catalog_source: CatalogSource
-    close: Callable[[], Any]
-    store: ArtifactStore | None = None
-    obey: Callable[[Settings], bool] | None = None
-    annex: Annex | None = None
-    lease: Lease | None = None
-    pending: PendingRows | None = None
-    costs: CostLedger | None = None
-    sharing: Sharing | None = None
 
 
 class Place(Struct, frozen=True, kw_only=True):
@@ -165,37 +98,6 @@ class Payer(Struct, frozen=True, kw_only=True):
 
     def __repr__(self) -> str:
         return "Payer(...)"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Parts:
-    """What the tree is made of. The defaults are the product.
-
-    A simulation brings small bounds, and broken parts to see whether it would notice them.
-
-    Attributes:
-        root, chats, chat: the supervisors, from the top down; `chat` keeps one chat.
-        gate, catalog, request, attempt, tool_round, tool: the actors.
-        chats_max: chats that live at once, whatever the valves say.
-        waiting_max: requests that wait for admission at once.
-        admission_wait_max_s: how long one of them waits.
-    """
-
-    root: type[Supervisor] = Supervisor
-    chats: type[DynamicSupervisor] = DynamicSupervisor
-    chat: type[Supervisor] = Supervisor
-    gate: type[GateActor] = GateActor
-    catalog: type[CatalogActor] = CatalogActor
-    request: type[RequestActor] = RequestActor
-    attempt: type[SseActor] = SseActor
-    tool_round: type[ToolRoundActor] = ToolRoundActor
-    tool: type[ToolActor] = ToolActor
-    chats_max: int = CHATS_MAX
-    waiting_max: int = WAITING_MAX
-    admission_wait_max_s: float = ADMISSION_WAIT_MAX_S
-
-
-PRODUCT: Final = Parts()
 
 
 class App:
@@ -237,7 +139,7 @@ class App:
             start_worker=start_worker,
         )
         self._kept = Kept()
-        self.root: ActorRef[Any] = self.system.spawn(_root_spec(ports, parts, self._kept))
+        self.root: ActorRef[Any] = self.system.spawn(root_spec(ports, parts, self._kept))
         # Refs outlive restarts; after the end of the tree they say so to whoever still asks.
         self._gate = self._found("root/gate")
         self._chats = self._found("root/chats")
@@ -533,89 +435,3 @@ def _end_admitted(asking: AskFuture) -> None:
         answer = asking.get()
         if isinstance(answer, Admitted):
             answer.ref.shut_down(0.0)
-
-
-def _root_spec(ports: Ports, parts: Parts, kept: Kept) -> ChildSpec[Any]:
-    chats_max, waiting_max = parts.chats_max, parts.waiting_max
-    storage: tuple[ChildSpec[Any], ...] = ()
-    if ports.store is not None:
-        storage = (
-            storage_spec(
-                ports.store,
-                kept,
-                gate=parts.gate,
-                claims_max=waiting_max + chats_max,
-                lease=ports.lease,
-                pending=ports.pending,
-            ),
-        )
-    children: tuple[ChildSpec[Any], ...] = (
-        ChildSpec(
-            name="catalog", start=partial(parts.catalog, ports.catalog_source), policy=PLUMBING
-        ),
-        ChildSpec(
-            name="tools",
-            start=partial(parts.gate, None, **gate_options(ports.sharing, shares_permits=False)),
-            policy=PLUMBING,
-            mailbox=MailboxSpec(messages_max=waiting_max + chats_max),
-        ),
-        ChildSpec(
-            name="chats",
-            start=partial(parts.chats, children_max=chats_max),
-            policy=PLUMBING,
-            shutdown_s=20.0,
-            mailbox=MailboxSpec(messages_max=2 * chats_max),
-        ),
-        ChildSpec(
-            name="gate",
-            start=partial(
-                parts.gate, "root/chats", **gate_options(ports.sharing, shares_permits=True)
-            ),
-            policy=PLUMBING,
-            mailbox=MailboxSpec(messages_max=waiting_max + chats_max),
-        ),
-        # These have threads, which take their time to start; what stands above is there at once.
-        *storage,
-        *sharing_specs(ports.sharing),
-        *_costs_specs(ports.costs),
-        *(() if ports.annex is None else ports.annex.children()),
-    )
-    return ChildSpec(
-        name="root",
-        start=partial(parts.root, children, intensity=Intensity(restarts_max=5, window_s=60.0)),
-        shutdown_s=20.0,
-    )
-
-
-def _costs_specs(costs: CostLedger | None) -> tuple[ChildSpec[Any], ...]:
-    if costs is None:
-        return ()
-    bounds = MailboxSpec(messages_max=SNAPSHOTS_MAX)
-    return (
-        ChildSpec(name="costs", start=partial(CostsActor, costs), policy=STORE, mailbox=bounds),
-    )
-
-
-def chat_spec(
-    request: ChatRequest,
-    settings: Settings,
-    setup: ChatSetup,
-    sink: EventSink,
-    parts: Parts = PRODUCT,
-    tools: ToolSetup | None = None,
-    memory: MemorySetup | None = None,
-) -> ChildSpec[Any]:
-    """One chat: a small tree that ends with its request actor. Its label is the request's id."""
-    lead: ChildSpec[Any] = ChildSpec(
-        start=partial(parts.request, request, settings.endpoint, setup, sink, tools, memory),
-        restart=Restart.TEMPORARY,
-        is_significant=True,
-        shutdown_s=1.0,
-        mailbox=setup.mailbox(tools),
-    )
-    return ChildSpec(
-        start=partial(parts.chat, (lead,), auto_shutdown=AutoShutdown.ANY_SIGNIFICANT),
-        restart=Restart.TEMPORARY,
-        shutdown_s=2.0,
-        labels=(request.request_id,),
-    )
