@@ -102,7 +102,8 @@ check-tests: $(STAMP)
 check-sim: $(STAMP)
 	$(BIN)/greenroom sim --seeds $(SIM_SEEDS)
 
-check-pins: $(PINS)  ## the tests against what both Open WebUIs pin
+check-pins:  ## the tests against what both Open WebUIs pin, side by side
+	$(MAKE) --no-print-directory --jobs=2 --output-sync=target $(PINS)
 
 $(PINS): check-pin-%: .venv-owui-%/.installed
 	echo "pins: tests against what Open WebUI $* pins"

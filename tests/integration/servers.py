@@ -30,17 +30,24 @@ PASSWORD = "a-password-of-the-tests"
 NOBODY = "nobody"
 START_S = 40.0
 HOST = "127.0.0.1"
+PORTS = 65_536
+CLUSTER_PORTS_ABOVE = 10_000
 
 # Tests lose no power: what a killed server has handed to the kernel is there afterwards.
 SETTINGS = ("fsync=off", "max_connections=60", "shared_buffers=16MB", "max_wal_size=256MB")
 
 
 def free_port() -> int:
-    """A port of the loopback that nobody listens on at this moment."""
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A port of the loopback that nobody listens on at this moment.
+
+    A cluster needs a second one, ten thousand above it.
+    """
+    while True:
+        with socket.socket() as probe:
+            probe.bind((HOST, 0))
+            port: int = probe.getsockname()[1]
+        if port + CLUSTER_PORTS_ABOVE < PORTS:
+            return port
 
 
 @dataclass(frozen=True, kw_only=True)
