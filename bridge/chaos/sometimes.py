@@ -63,6 +63,9 @@ _KEEPING: Final = frozenset(
         "storage away for an hour",
         "tree closed between turns",
         "a foreign mark",
+        "logged",
+        "archive unwritable",
+        *(f"log store fails: {call}" for call in ("stage", "pending", "lock", "load", "remove")),
         "marked",
         "not marked",
     }

@@ -15,6 +15,7 @@ from actors.request import RequestActor
 from actors.testing.choices import Choices
 from actors.testing.simulate import simulate
 from bridge.app import PRODUCT, Parts
+from bridge.chaos.memory_logs import MemorySegments
 from bridge.chaos.scenarios.broken import InvariantBroken
 from bridge.chaos.scenarios.keeping import Keeping
 
@@ -116,7 +117,7 @@ def test_what_is_marked_is_kept_and_read_and_nobody_elses() -> None:
             met[name] = met.get(name, 0) + count
     wanted = {"marked", "not marked", "a foreign mark", "storage away for an hour"}
     wanted |= {f"storage {kind}" for kind in ("gone", "busy", "misfit", "unheard", "away")}
-    wanted |= {"tree closed between turns"}
+    wanted |= {"tree closed between turns", "logged", "archive unwritable"}
     assert wanted <= met.keys()
 
 
@@ -138,3 +139,8 @@ def test_a_store_that_breaks_its_word_is_noticed(
 def test_a_chat_that_marks_without_an_acknowledgement_is_noticed() -> None:
     parts = replace(PRODUCT, request=Hasty)
     assert any("kept" in outcome(seed, parts=parts)[1] for seed in range(SEEDS))
+
+
+def test_a_stager_that_drops_what_it_is_given_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(MemorySegments, "stage", lambda *_: None)
+    assert any("logged" in outcome(seed)[1] for seed in range(SEEDS))

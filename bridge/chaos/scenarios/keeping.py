@@ -1,24 +1,30 @@
 """Several chats are carried on, turn after turn, while the store that remembers them breaks.
 
-hostile    chats go on; saves and reads fail, are lost on the way, or the store is away for an
-           hour; the tree is closed and started again; somebody pastes the marks of another chat
+hostile    chats go on, and each turn leaves a session log; saves and reads fail, are lost on the
+           way, or the store is away for an hour; the tree is closed and started again; somebody
+           pastes the marks of another chat
 healed     the store is well: every chat is marked again by itself, and is sent all that it was
-           told is kept, in its place
+           told is kept, in its place; every log is in an archive
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
+from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
+from actors.kernel.child_spec import ChildSpec
+from actors.kernel.clock import LoopClock
 from actors.kernel.entropy import SeededEntropy
 from actors.kernel.errors import KernelError
-from actors.kernel.system import StopReport
+from actors.kernel.system import ActorSystem, StopReport
+from actors.log_values import LogOwner, LogSegment
 from actors.ports import (
+    ArchiveUnwritable,
     ArtifactStore,
     Completed,
     Ending,
@@ -26,7 +32,11 @@ from actors.ports import (
     ProviderCall,
     ProviderError,
     ProviderUnavailable,
+    Secret,
+    SessionLogSettings,
+    StoreUnavailable,
 )
+from actors.session_log import StageSegment
 from actors.testing.inline_worker import inline_workers
 from actors.testing.simloop import SimLoop
 from actors.values import (
@@ -52,11 +62,14 @@ from bridge.app import PRODUCT, App, Parts, Place, Ports
 from bridge.chaos.faults.provider import playable
 from bridge.chaos.faults.storage import FaultyStore, StorageFault
 from bridge.chaos.knobs import draw_knobs
+from bridge.chaos.memory_logs import MemoryArchive, MemorySegments
 from bridge.chaos.memory_store import MemoryArtifactStore, MemoryTable
 from bridge.chaos.scenarios.broken import InvariantBroken
 from bridge.chaos.scenarios.house import settings_for
 from bridge.chaos.trace import Trace
 from bridge.chaos.wires import WIRES
+from bridge.policies import PLUMBING
+from bridge.session_logs.children import SESSION_LOG, session_log_children
 from supervisor.gate import Admitted
 
 T = TypeVar("T")
@@ -64,6 +77,11 @@ T = TypeVar("T")
 CHATS: Final = 3
 TURNS_MAX: Final = 6
 HOUR_S: Final = 3600.0
+
+# Between two looks of the assembler, at the most.
+LATEST_LOOK_S: Final = 60.0
+
+LOG_SETTINGS: Final = SessionLogSettings(is_enabled=True, password=Secret("sesame"))
 
 # A store that kept failing is held for half a minute, a user for a window; then both are probed.
 BACK_WITHIN_S: Final = 900.0
@@ -193,6 +211,72 @@ class Chat:
     turns: int = 0
 
 
+class Logbook:
+    """The session logs of all trees: an `Annex` whose store fails like the other one.
+
+    Args:
+        loop: decides.
+        rate: how often a call fails.
+        fired: counts what was met.
+    """
+
+    def __init__(self, loop: SimLoop, rate: float, fired: Counter[str]) -> None:
+        self.is_on = True
+        self.told: set[str] = set()
+        self.segments = MemorySegments(self._meet)
+        self.archive = MemoryArchive(self._meet_archive)
+        self._loop = loop
+        self._rate = rate
+        self._fired = fired
+
+    def children(self) -> tuple[ChildSpec[Any], ...]:
+        """See `Annex`."""
+        return session_log_children(
+            self.archive, self.segments, policy=PLUMBING, settings=LOG_SETTINGS
+        )
+
+    def connect(self, system: ActorSystem) -> None:
+        """See `Annex`."""
+
+    def close(self) -> None:
+        """See `Annex`."""
+
+    def exit(self) -> None:
+        """See `Annex`."""
+
+    def write(self, system: ActorSystem, chat: Chat, name: str) -> None:
+        """Hand over the log of a turn, if there is anybody to take it."""
+        now_s = self._loop.time()
+        owner = LogOwner(user_id=chat.user, chat_id=chat.id, message_id=name, request_id=name)
+        segment = LogSegment(
+            id=f"{len(self.told):020d}",
+            owner=owner,
+            entries=(),
+            created_s=now_s,
+            is_terminal=True,
+        )
+        stager = system.find(f"root/{SESSION_LOG}")
+        stage = StageSegment(segment=segment, settings=LOG_SETTINGS)
+        if stager is not None and stager.offer(stage):
+            self.told.add(segment.id)
+            self._fired["logged"] += 1
+
+    @property
+    def lost(self) -> set[str]:
+        """Logs that were handed over, and stand nowhere."""
+        return self.told - self.archive.segments.keys() - self.segments.staged.keys()
+
+    def _meet(self, call: str) -> None:
+        if self.is_on and self._loop.chance(self._rate, "logs"):
+            self._fired[f"log store fails: {call}"] += 1
+            raise StoreUnavailable
+
+    def _meet_archive(self, call: str) -> None:
+        if self.is_on and self._loop.chance(self._rate, "logs"):
+            self._fired["archive unwritable"] += 1
+            raise ArchiveUnwritable
+
+
 class Keeping:
     """One run of the scenario.
 
@@ -223,6 +307,9 @@ class Keeping:
             _RATES[loop.choose(len(_RATES), "rate")],
             self.trace.fired,
         )
+        self._logbook = Logbook(
+            loop, _RATES[loop.choose(len(_RATES), "log rate")], self.trace.fired
+        )
         self._tape = Tape()
         self._chats = [Chat(id=f"chat{n}", user=f"user{n % 2}") for n in range(CHATS)]
         self._app: App | None = None
@@ -238,13 +325,20 @@ class Keeping:
         away = self._loop.create_task(self._goes_away())
         await asyncio.gather(*(self._carry_on(chat) for chat in self._chats))
         await away
-        self._store.is_on = self._store.is_away = False
+        self._store.is_on = self._store.is_away = self._logbook.is_on = False
         for chat in self._chats:
             await self._comes_back(chat)
+        # The lock of an assembler that could not give it back is void by then.
+        await asyncio.sleep(LOG_SETTINGS.lock_stale_s + LATEST_LOOK_S)
         self._close()
         for report in await asyncio.gather(*self._closing):
             if report.abandoned:
                 self.trace.breach("nobody left", f"left behind: {', '.join(report.abandoned)}")
+        if lost := self._logbook.lost:
+            self.trace.breach("logged", f"{len(lost)} session logs stand nowhere")
+        if self._logbook.segments.staged:
+            left = len(self._logbook.segments.staged)
+            self.trace.breach("logged", f"{left} session logs are staged and in no archive")
         if self.trace.breaches:
             raise InvariantBroken(tuple(self.trace.breaches))
 
@@ -317,6 +411,7 @@ class Keeping:
         if not isinstance(answer, Admitted):
             self.trace.fired["not admitted"] += 1
             return False
+        self._logbook.write(app.system, chat, name)
         app.system.monitor(answer.ref, lambda _: over.done() or over.cancel())
         try:
             ending = await asyncio.wait_for(asyncio.shield(over), ANSWER_S)
@@ -367,10 +462,13 @@ class Keeping:
             catalog_source=self._tape,
             close=lambda: None,
             store=self._store,
+            annex=self._logbook,
         )
         return App(
             ports,
             name=f"keeping{self._trees}",
+            # Wall clocks are virtual as well: locks and rows grow old by them.
+            clock=LoopClock(self._loop, self._loop.time),
             entropy=SeededEntropy(f"{self._loop.choices.seed}/keeping{self._trees}"),
             start_worker=inline_workers(self._loop),
             parts=self._parts,
