@@ -58,7 +58,7 @@ endef
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .SILENT:
-.PHONY: help venv demo pipe owui check $(CHECKS) $(PINS) check-py312 fix sim crash outage bench conformance \
+.PHONY: help venv demo pipe owui check $(CHECKS) $(PINS) tests-of-servers tests-inside check-py312 fix sim crash outage bench conformance \
         lock clean
 
 help:  ## list the targets
@@ -96,8 +96,14 @@ check-types: $(STAMP)
 check-imports: $(STAMP)
 	$(BIN)/lint-imports
 
-check-tests: $(STAMP)
-	$(BIN)/pytest
+check-tests: $(STAMP)  ## all tests: those that wait for servers beside those that compute
+	$(MAKE) --no-print-directory --jobs=2 --output-sync=target tests-of-servers tests-inside
+
+tests-of-servers: $(STAMP)
+	$(BIN)/pytest tests/integration
+
+tests-inside: $(STAMP)
+	$(BIN)/pytest --ignore=tests/integration
 
 check-sim: $(STAMP)
 	$(BIN)/greenroom sim --seeds $(SIM_SEEDS)

@@ -120,7 +120,8 @@ def test_what_waits_for_the_database_is_kept_at_the_end(tmp_path: Path, is_serve
     with closing(sqlite3.connect(tmp_path / "kept.db", check_same_thread=False)) as other:
         other.execute("PRAGMA journal_mode=WAL")
         other.execute("BEGIN IMMEDIATE")
-        let_go = Timer(4.0, other.rollback)
+        # Long after the end of the loop, and within the time that what waits then has.
+        let_go = Timer(7.0, other.rollback)
         let_go.start()
         said = ended(tmp_path, Wish(script="thinking"), after_s=3.0, is_server=is_server)
         let_go.join()
