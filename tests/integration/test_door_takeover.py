@@ -17,6 +17,8 @@ from tests.integration.door_stage import FUNCTION, body, listen, open_door, read
 
 SLOW = Wish(n=60, b=20, pace_ms=5)
 
+LEAVE_S = 5.0
+
 
 def builds_here(function_id: str = FUNCTION) -> list[str]:
     """The builds of a function that have not left yet."""
@@ -164,6 +166,10 @@ def test_replaced_pipe_files_leave_the_memory_of_the_process() -> None:
                 content = files.readable.replace(files.build.encode(), build.encode())
                 await use(loaded(content), standin.base_url)
             await standin.wait_for(lambda records: len(records) == 6)
+            # Those that were replaced let go of their threads, which takes a moment.
+            async with asyncio.timeout(LEAVE_S):
+                while len(builds_here("sample")) > 1:  # noqa: ASYNC110 - told to nobody
+                    await asyncio.sleep(0.01)
             last = sys.modules["function_sample"].Pipe()
             await last.close()
 
