@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 import uvloop
@@ -84,6 +85,12 @@ async def let_others_run() -> None:
         await asyncio.sleep(0)
 
 
+async def cancelled(task: asyncio.Task[Any]) -> None:
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
 async def short_stream(request: Request, reply: Reply) -> None:
     await reply.stream_head()
     await reply.chunk(b'data: {"n":1}\n\n')
@@ -123,7 +130,3 @@ def noting_hang_up(told: asyncio.Event, before: Script) -> Script:
         told.set()
 
     return script
-
-
-async def nothing(request: Request, reply: Reply) -> None:
-    """The script that leaves the request unanswered."""

@@ -29,10 +29,10 @@ from tests.integration.provider_meeting import (
     Run,
     answering,
     call_to,
+    cancelled,
     drain,
     let_others_run,
     meeting,
-    nothing,
     noting_hang_up,
     one_chunk_then_silence,
     refusal,
@@ -324,19 +324,33 @@ def test_an_abort_after_the_end_leaves_the_connection_to_others(run: Run) -> Non
     run(main())
 
 
-@pytest.mark.parametrize("before", [nothing, one_chunk_then_silence])
-def test_a_cancelled_call_closes_its_connection(run: Run, before: Script) -> None:
+def test_a_call_cancelled_before_its_answer_closes_its_connection(run: Run) -> None:
+    async def main() -> None:
+        asked, hung_up = asyncio.Event(), asyncio.Event()
+
+        async def unanswered(request: Request, reply: Reply) -> None:
+            asked.set()
+
+        async with meeting(noting_hang_up(hung_up, unanswered)) as (provider, server):
+            opening = asyncio.get_running_loop().create_task(
+                provider.open(call_to(server.base_url))
+            )
+            await asked.wait()
+            await cancelled(opening)
+            await hung_up.wait()
+
+    run(main())
+
+
+def test_a_call_cancelled_in_its_answer_closes_its_connection(run: Run) -> None:
     async def main() -> None:
         hung_up = asyncio.Event()
-        async with meeting(noting_hang_up(hung_up, before)) as (provider, server):
-
-            async def read_on() -> None:
-                stream = await provider.open(call_to(server.base_url))
-                while await stream.read():
-                    pass
-
-            with pytest.raises(TimeoutError):
-                await asyncio.wait_for(read_on(), 0.1)
+        async with meeting(noting_hang_up(hung_up, one_chunk_then_silence)) as (provider, server):
+            stream = await provider.open(call_to(server.base_url))
+            await stream.read()
+            reading = asyncio.get_running_loop().create_task(stream.read())
+            await let_others_run()
+            await cancelled(reading)
             await hung_up.wait()
 
     run(main())
