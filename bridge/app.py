@@ -32,6 +32,9 @@ import supervisor as our_supervisor
 from actors.catalog import CatalogActor, GetCatalog
 from actors.chat_memory import MemorySetup
 from actors.chat_setup import ChatSetup
+from actors.db_commit import DbCommitActor
+from actors.db_line import DEFAULT_BOUNDS, LineBounds
+from actors.db_writer import DbWriterActor
 from actors.kernel.child_spec import ChildSpec, Intensity, Restart, StopChild
 from actors.kernel.clock import Clock
 from actors.kernel.entropy import Entropy
@@ -40,9 +43,10 @@ from actors.kernel.interceptor import Interceptor
 from actors.kernel.loop_guard import LoopGuard
 from actors.kernel.mailbox import MailboxSpec
 from actors.kernel.ref import ActorRef
-from actors.kernel.system import ActorSystem, StopReport
+from actors.kernel.system import ActorSystem, StopReport, WorkerThread
 from actors.ports import ArtifactStore, CatalogSource, Codec, EventSink, Provider, Remedies, ToolBox
 from actors.recall import without_marks
+from actors.recall_reader import RecallActor
 from actors.request import RequestActor
 from actors.sse import SseActor
 from actors.tool import ToolActor, ToolPermits
@@ -129,9 +133,11 @@ class Parts:
     Attributes:
         root, chats, chat: the supervisors, from the top down; `chat` keeps one chat.
         gate, catalog, request, attempt, tool_round, tool: the actors.
+        committer, reader, writer: those of storage.
         chats_max: chats that live at once, whatever the valves say.
         waiting_max: requests that wait for admission at once.
         admission_wait_max_s: how long one of them waits.
+        line: how much waits to be committed.
     """
 
     root: type[Supervisor] = Supervisor
@@ -143,9 +149,13 @@ class Parts:
     attempt: type[SseActor] = SseActor
     tool_round: type[ToolRoundActor] = ToolRoundActor
     tool: type[ToolActor] = ToolActor
+    committer: type[DbCommitActor] = DbCommitActor
+    reader: type[RecallActor] = RecallActor
+    writer: type[DbWriterActor] = DbWriterActor
     chats_max: int = CHATS_MAX
     waiting_max: int = WAITING_MAX
     admission_wait_max_s: float = ADMISSION_WAIT_MAX_S
+    line: LineBounds = DEFAULT_BOUNDS
 
 
 PRODUCT: Final = Parts()
@@ -157,7 +167,7 @@ class App:
     Args:
         ports: the adapters, or their simulated twins.
         name: for logs and thread names.
-        clock, entropy, interceptors, parts: what a simulation brings along.
+        clock, entropy, interceptors, start_worker, parts: what a simulation brings along.
         guards_loop: watch the loop from a thread, and name the actor that holds it up.
 
     Raises:
@@ -172,14 +182,21 @@ class App:
         clock: Clock | None = None,
         entropy: Entropy | None = None,
         interceptors: tuple[Interceptor, ...] = (),
+        start_worker: Callable[[str], WorkerThread] | None = None,
         guards_loop: bool = False,
         parts: Parts = PRODUCT,
     ) -> None:
         _check_packages()
         self._ports = ports
         self._parts = parts
-        self.system = ActorSystem(name, clock=clock, entropy=entropy, interceptors=interceptors)
-        self._kept = Kept()
+        self.system = ActorSystem(
+            name,
+            clock=clock,
+            entropy=entropy,
+            interceptors=interceptors,
+            start_worker=start_worker,
+        )
+        self._kept = Kept(parts.line)
         self.root: ActorRef[Any] = self.system.spawn(_root_spec(ports, parts, self._kept))
         # Refs outlive restarts; after the end of the tree they say so to whoever still asks.
         self._gate = self._found("root/gate")
@@ -432,7 +449,15 @@ def _root_spec(ports: Ports, parts: Parts, kept: Kept) -> ChildSpec[Any]:
     storage: tuple[ChildSpec[Any], ...] = ()
     if ports.store is not None:
         storage = (
-            storage_spec(ports.store, kept, gate=parts.gate, claims_max=waiting_max + chats_max),
+            storage_spec(
+                ports.store,
+                kept,
+                gate=parts.gate,
+                committer=parts.committer,
+                reader=parts.reader,
+                writer=parts.writer,
+                claims_max=waiting_max + chats_max,
+            ),
         )
     children: tuple[ChildSpec[Any], ...] = (
         ChildSpec(

@@ -16,7 +16,7 @@ from typing import Any, Final
 from actors.chat_memory import MemorySetup
 from actors.cleaner import CleanerActor, PlanSweeps
 from actors.db_commit import DbCommitActor
-from actors.db_line import Line
+from actors.db_line import DEFAULT_BOUNDS, Line, LineBounds
 from actors.db_writer import DbWriterActor
 from actors.keeping import Keeps
 from actors.kernel.child_spec import ChildSpec, Intensity
@@ -56,8 +56,8 @@ class Kept:
         plan: when the cleaner works, by the valves that were read last; None: no valves yet.
     """
 
-    def __init__(self) -> None:
-        self.line = Line()
+    def __init__(self, bounds: LineBounds = DEFAULT_BOUNDS) -> None:
+        self.line = Line(bounds)
         self.plan: PlanSweeps | None = None
 
     def latest_plan(self) -> PlanSweeps | None:
@@ -70,6 +70,9 @@ def storage_spec(
     kept: Kept,
     *,
     gate: type[GateActor],
+    committer: type[DbCommitActor] = DbCommitActor,
+    reader: type[RecallActor] = RecallActor,
+    writer: type[DbWriterActor] = DbWriterActor,
     claims_max: int,
     lease: Lease | None = None,
 ) -> ChildSpec[Any]:
@@ -79,6 +82,9 @@ def storage_spec(
         store: where artifacts are kept.
         kept: what outlives the actors.
         gate: the actor behind `permits`.
+        committer: the actor of this name.
+        reader: the actor of this name.
+        writer: the actor of this name.
         claims_max: pieces of storage work that are under way at once.
         lease: which of several processes deletes what has expired; None: this one.
     """
@@ -89,16 +95,16 @@ def storage_spec(
             policy=PLUMBING,
             mailbox=MailboxSpec(messages_max=claims_max),
         ),
-        ChildSpec(name="committer", start=partial(DbCommitActor, store), policy=STORE),
+        ChildSpec(name="committer", start=partial(committer, store), policy=STORE),
         ChildSpec(
             name="reader",
-            start=partial(RecallActor, store),
+            start=partial(reader, store),
             policy=STORE,
             mailbox=MailboxSpec(messages_max=QUESTIONS_MAX),
         ),
         ChildSpec(
             name="writer",
-            start=partial(DbWriterActor, COMMITTER, kept.line),
+            start=partial(writer, COMMITTER, kept.line),
             policy=PLUMBING,
             shutdown_s=WRITER_STOP_S,
             mailbox=MailboxSpec(messages_max=SAVES_MAX),

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from actors.db_writer import NotSaved
+from actors.recall_reader import NotRead
 from actors.values import Notice
 from bridge.chaos.faults.actor import ActorFaults
 from bridge.chaos.faults.answers import CALLING
@@ -14,6 +16,7 @@ from bridge.chaos.faults.mailbox import MailboxFaults
 from bridge.chaos.faults.provider import ScriptedProvider
 from bridge.chaos.faults.remedies import ScriptedRemedies
 from bridge.chaos.faults.sink import Moment
+from bridge.chaos.faults.storage import FaultyStore
 from bridge.chaos.faults.tools import ScriptedTools
 from bridge.chaos.trace import Answer, End
 from bridge.chaos.wires import WIRES
@@ -55,10 +58,34 @@ _STATES: Final = frozenset(
     }
 )
 
+# A tree that ends stops its chats before the writer could tell them so.
+_NOT_SAVED: Final = tuple(reason for reason in NotSaved if reason is not NotSaved.STOPPING)
+_STORAGE: Final = frozenset(
+    {
+        "restart: cleaner",
+        "restart: committer",
+        "restart: permits",
+        "restart: reader",
+        "restart: writer",
+        "storage asked for another chat's",
+        "storage forgets",
+        "storage granted",
+        "storage line in use",
+        "storage marks",
+        "storage poisoned",
+        "storage refused: held",
+        "storage sweeps",
+        "storage read",
+        "storage saved",
+        *(f"storage not read: {reason.value}" for reason in NotRead),
+        *(f"storage not saved: {reason.value}" for reason in _NOT_SAVED),
+    }
+)
+
 _BREAKERS: Final = frozenset(
     f"breaker {state}: {kind}"
     for state in ("opened", "half-open", "closed again")
-    for kind in ("user", "model", "tool", "server")
+    for kind in ("user", "model", "tool", "server", "storage")
 )
 _NOTICES: Final = frozenset(
     f"notice: {notice.value}"
@@ -68,6 +95,8 @@ _NOTICES: Final = frozenset(
         Notice.CALL_CUT_OFF,
         Notice.EFFORT_CHANGED,
         Notice.ENDPOINT_CHANGED,
+        Notice.STORAGE_PAUSED,
+        Notice.STORAGE_UNAVAILABLE,
     )
 )
 _CALLS: Final = frozenset(f"calls {wants.value}" for wants in CALLING)
@@ -86,6 +115,7 @@ def required() -> frozenset[str]:
     """Return the names of all faults and states that a whole campaign has to meet."""
     return (
         _STATES
+        | _STORAGE
         | _BREAKERS
         | _NOTICES
         | _CALLS
@@ -98,6 +128,7 @@ def required() -> frozenset[str]:
         | ScriptedTools.names()
         | ScriptedRemedies.names(WIRES)
         | ScriptedCatalog.names()
+        | FaultyStore.names()
         | BuggyCodec.names()
     )
 

@@ -33,9 +33,11 @@ from bridge.chaos.faults.answers import Answer as Script
 from bridge.chaos.faults.tools import RESULT
 from bridge.chaos.invariants import breaches
 from bridge.chaos.invariants_gates import breaker_states
+from bridge.chaos.knobs import AWAY_S
 from bridge.chaos.scenarios.door import CATALOG_WAIT_S, Manners
 from bridge.chaos.scenarios.house import LEAVING_S, Errand, House, settings_for
 from bridge.chaos.trace import Answer, Breach, End, Trace, Visit
+from bridge.config.setting_groups import MemorySettings
 from bridge.config.settings import Settings
 
 T = TypeVar("T")
@@ -89,6 +91,11 @@ class Chats:
         self._load = self._house.knobs.load
         self._bounds = self._house.knobs.bounds
         self._running_max = self._bounds.running_max
+        self._memory = MemorySettings(
+            retention=self._load.retention,
+            keeps_tools=self._load.keeps_tools,
+            batch_rows=self._bounds.batch_rows,
+        )
         self._tasks: list[asyncio.Task[object]] = []
 
     @property
@@ -126,7 +133,8 @@ class Chats:
             if loop.chance(load.double_submits, tag):
                 self.trace.fired["double submit"] += 1
                 self._arrive(user, tag)
-        await asyncio.wait(self._tasks, timeout=load.linger_s)
+        is_away = self._house.knobs.rates.store.away_from_s is not None
+        await asyncio.wait(self._tasks, timeout=AWAY_S if is_away else load.linger_s)
 
     def _arrive(self, user: str, tag: str) -> None:
         loop, load = self._loop, self._load
@@ -138,7 +146,7 @@ class Chats:
             asks_catalog=load.asks_catalog,
         )
         self._turn_limit(_drawn(loop, load.limits, tag))
-        settings = settings_for(self._bounds, self._running_max)
+        settings = settings_for(self._bounds, self._running_max, self._memory)
         _, door = self._house.visit(user, self._errand(tag), settings, manners)
         self._tasks.append(loop.create_task(door.run()))
 
@@ -158,6 +166,9 @@ class Chats:
             wire=_drawn(loop, load.wires, tag),
             part=Part(answers=tuple(answers), refusal=refusal),
             runs_tools=not loop.chance(load.hands_over, tag),
+            chat=f"c{loop.choose(load.chats, tag)}" if load.chats else "",
+            has_past=load.has_past and bool(load.chats),
+            strays=loop.chance(load.strays, tag),
         )
 
     def _calling(self, tag: str) -> Script:
@@ -194,6 +205,7 @@ class Chats:
         await self._all_permits_are_back(settings)
         await self._all_tools_are_free(settings)
         await self._catalog_is_known(settings)
+        await self._storage_works(settings)
         await asyncio.sleep(LEAVING_S)
         self._house.check_nobody_left()
 
@@ -228,9 +240,14 @@ class Chats:
         self._check_served(visit)
 
     async def _calm_visit(
-        self, user: str, answers: tuple[Script, ...], model: str, settings: Settings
+        self,
+        user: str,
+        answers: tuple[Script, ...],
+        model: str,
+        settings: Settings,
+        chat: str = "",
     ) -> tuple[Visit, float]:
-        errand = Errand(part=Part(answers=answers), model=model)
+        errand = Errand(part=Part(answers=answers), model=model, chat=chat)
         visit, door = self._house.visit(user, errand, settings, Manners(stop_s=PATIENCE_S))
         await self._loop.create_task(door.run())
         return visit, door.retry_after_s
@@ -258,6 +275,24 @@ class Chats:
         if together and began_s[together - 1] - began_s[0] > AT_ONCE_S:
             wait_s = began_s[together - 1] - began_s[0]
             what = f"call {together} of {visit.id} waited {wait_s:.3f} s for a free permit"
+            self.trace.breach("recovery", what)
+
+    async def _storage_works(self, settings: Settings) -> None:
+        """Who is held waits as told; then an answer is kept, and comes back with the next turn."""
+        for number in range(TRIES_MAX):
+            answers = (_CALLS_ALL, _CALM)
+            chat = f"kept{number}"
+            visit, _ = await self._calm_visit("user0", answers, MODELS[0], settings, chat)
+            if visit.marks:
+                break
+            await asyncio.sleep(visit.storage_wait_s + AT_ONCE_S)
+        else:
+            self.trace.breach("recovery", "nothing is kept although nothing breaks any more")
+            return
+        again, _ = await self._calm_visit("user0", (_CALM,), MODELS[0], settings, chat)
+        self._check_served(again)
+        if [each for _, each in again.recalled] != list(again.brought):
+            what = f"{len(again.recalled)} of {len(again.brought)} artifacts came back"
             self.trace.breach("recovery", what)
 
     def _check_served(self, visit: Visit) -> None:
