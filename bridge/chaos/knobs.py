@@ -157,7 +157,7 @@ class Rates:
 
     `storm` is an actor that crashes on every message for `STORM_S` seconds; `outage` is what all
     calls to the provider fail with for as long. `closes_busy` shuts the whole tree down while
-    chats run; the next visit starts another one.
+    chats run, and `kills_busy` ends it without a warning; the next visit starts another one.
     """
 
     outage: ProviderFault | None
@@ -182,6 +182,7 @@ class Rates:
     signal_delay: float
     storm: Role | None
     closes_busy: bool
+    kills_busy: bool = False
     store: StoreRates = field(default_factory=StoreRates)
 
 
@@ -333,6 +334,7 @@ def _rates(dial: Dial, faults: Sequence[ProviderFault]) -> Rates:
         signal_delay=dial.turn("signal-delay", (0.0, 0.0, 0.1)),
         storm=dial.turn("storm", (None,) * 8 + (Role.GATE, Role.CHATS, Role.CATALOG, Role.TOOLS)),
         closes_busy=dial.turn("closes-busy", (False, False, False, False, True)),
+        kills_busy=dial.turn("kills-busy", (False, False, False, False, True)),
         store=_store(dial),
     )
 

@@ -40,6 +40,7 @@ _STATES: Final = frozenset(
         "tools handed over",
         "root gave up",
         "tree closed while busy",
+        "tree killed while busy",
         "limit raised",
         "limit lowered",
         "double submit",

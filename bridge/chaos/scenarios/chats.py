@@ -128,6 +128,8 @@ class Chats:
             await asyncio.sleep(_drawn(loop, load.arrival_gaps_s, tag))
             if self._house.knobs.rates.closes_busy and number == load.requests // 2:
                 self._house.close_busy()
+            if self._house.knobs.rates.kills_busy and number == load.requests // 3:
+                self._house.kill_busy()
             user = f"user{loop.choose(load.users, tag)}"
             self._arrive(user, tag)
             if loop.chance(load.double_submits, tag):

@@ -241,6 +241,12 @@ class House:
             self.trace.fired["tree closed while busy"] += 1
             self._let_go(self._app)
 
+    def kill_busy(self) -> None:
+        """End the tree as a process ends that is killed, if chats run in it."""
+        if self._app is not None and chats_alive(self._app.system):
+            self.trace.fired["tree killed while busy"] += 1
+            self._app.root.kill()
+
     def check_nobody_left(self) -> None:
         """After quiet only the fixed actors live; a tree that gave up has none."""
         if self._app is not None and self._app.is_alive:
