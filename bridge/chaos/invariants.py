@@ -33,6 +33,8 @@ from bridge.chaos.invariants_gates import (
 )
 from bridge.chaos.invariants_storage import (
     chats_are_apart,
+    logs_are_apart,
+    logs_are_kept,
     marks_are_kept,
     only_replayed_is_forgotten,
     rows_are_kept_once,
@@ -210,6 +212,16 @@ INVARIANTS: Final = (
         name="storage waits",
         promise="SPEC 42, 45: a chat ends without storage, and does not wait for it for long",
         check=storage_holds_nobody_up,
+    ),
+    Invariant(
+        name="logs",
+        promise="SPEC 169: a session log that was staged ends in an archive, or is still staged",
+        check=logs_are_kept,
+    ),
+    Invariant(
+        name="logs apart",
+        promise="SPEC 172: an archive holds the logs of one answer",
+        check=logs_are_apart,
     ),
     Invariant(name="asks", promise="4: every ask resolves by its deadline", check=asks_resolve),
     Invariant(name="monitors", promise="6: a monitor fires exactly once", check=monitors_fire_once),

@@ -93,3 +93,23 @@ def storage_holds_nobody_up(trace: Trace) -> Sequence[str]:
             if ended_s is None or ended_s > latest_s:
                 broken.append(f"{visit.id} waited for its {wait.what} for more than allowed")
     return broken
+
+
+def logs_are_kept(trace: Trace) -> Sequence[str]:
+    """Say which session log was staged, and is now neither there nor in an archive."""
+    logs = trace.logs
+    lost = logs.was_staged - logs.archived - logs.staged.keys()
+    return [f"the log {each} was staged and is lost" for each in sorted(lost)]
+
+
+def logs_are_apart(trace: Trace) -> Sequence[str]:
+    """Say which archive got the logs of two users, chats or answers."""
+    broken = []
+    for bundle in trace.logs.bundles:
+        owners = {
+            (owner.user_id, owner.chat_id, owner.message_id)
+            for owner in (segment.owner for segment in bundle.segments)
+        }
+        if len(owners) > 1:
+            broken.append(f"one archive holds the logs of {sorted(owners)}")
+    return broken

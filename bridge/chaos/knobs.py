@@ -60,6 +60,7 @@ CRASHABLE: Final = (
     Role.READER,
     Role.WRITER,
     Role.KEEPING,
+    Role.STAGER,
 )
 MORTAL: Final = (Role.REQUEST, Role.ATTEMPT, Role.ROUND, Role.TOOL, Role.KEEPING)
 
@@ -152,6 +153,20 @@ class StoreRates:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LogRates:
+    """How often staging and archives of session logs fail or have a bug, and how often one is slow.
+
+    `slow_s` is how slow.
+    """
+
+    staging: float = 0.0
+    archive: float = 0.0
+    bug: float = 0.0
+    slow: float = 0.0
+    slow_s: float = 2.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Rates:
     """How often each fault strikes where it can; 0 is never.
 
@@ -184,6 +199,7 @@ class Rates:
     closes_busy: bool
     kills_busy: bool = False
     store: StoreRates = field(default_factory=StoreRates)
+    logs: LogRates = field(default_factory=LogRates)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -336,6 +352,13 @@ def _rates(dial: Dial, faults: Sequence[ProviderFault]) -> Rates:
         closes_busy=dial.turn("closes-busy", (False, False, False, False, True)),
         kills_busy=dial.turn("kills-busy", (False, False, False, False, True)),
         store=_store(dial),
+        logs=LogRates(
+            staging=dial.turn("log-staging", (0.0, 0.0, 0.1, 0.5)),
+            archive=dial.turn("log-archive", (0.0, 0.0, 0.1, 0.5)),
+            bug=dial.turn("log-bug", (0.0, 0.0, 0.0, 0.03)),
+            slow=dial.turn("log-slow", (0.0, 0.0, 0.1)),
+            slow_s=dial.turn("log-slow-s", (2.0, 12.0)),
+        ),
     )
 
 

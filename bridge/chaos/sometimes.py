@@ -12,6 +12,7 @@ from bridge.chaos.faults.actor import ActorFaults
 from bridge.chaos.faults.answers import CALLING
 from bridge.chaos.faults.catalog import ScriptedCatalog
 from bridge.chaos.faults.codec import BuggyCodec
+from bridge.chaos.faults.logs import LogFaults
 from bridge.chaos.faults.mailbox import MailboxFaults
 from bridge.chaos.faults.provider import ScriptedProvider
 from bridge.chaos.faults.remedies import ScriptedRemedies
@@ -63,10 +64,16 @@ _STATES: Final = frozenset(
 _NOT_SAVED: Final = tuple(reason for reason in NotSaved if reason is not NotSaved.STOPPING)
 _STORAGE: Final = frozenset(
     {
+        "log assembled",
+        "log locked by another",
+        "log staged",
+        "log written alone",
         "restart: cleaner",
         "restart: committer",
+        "restart: log_assembler",
         "restart: permits",
         "restart: reader",
+        "restart: session_log",
         "restart: writer",
         "storage asked for another chat's",
         "storage forgets",
@@ -130,6 +137,7 @@ def required() -> frozenset[str]:
         | ScriptedRemedies.names(WIRES)
         | ScriptedCatalog.names()
         | FaultyStore.names()
+        | LogFaults.names()
         | BuggyCodec.names()
     )
 

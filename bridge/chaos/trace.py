@@ -13,6 +13,7 @@ from enum import Enum
 
 from actors.artifacts import Artifact
 from actors.kernel.child_spec import Intensity
+from actors.log_values import LogBundle, LogSegment
 from bridge.chaos.gate_events import BreakerTerms, GateEvent
 
 
@@ -98,6 +99,7 @@ class Visit:
         marks: ids that its answer was marked with; `unkept` are those without a row at that time.
         storage_waits: pieces of storage that it waited for, in order.
         storage_wait_s: how long storage that is held asked to be left alone, at the most.
+        log_id: names its session log.
         was_failed_by_storage: its end was an error of the store.
         is_held_up: its request may hang, so that nothing is known of how long it waits.
     """
@@ -138,6 +140,7 @@ class Visit:
     unkept: list[str] = field(default_factory=list)
     storage_waits: list[StorageWait] = field(default_factory=list)
     storage_wait_s: float = 0.0
+    log_id: str = ""
     was_failed_by_storage: bool = False
     is_held_up: bool = False
 
@@ -248,6 +251,23 @@ class StorageBook:
 
 
 @dataclass(slots=True)
+class LogBook:
+    """What became of session logs, by the ids of their segments.
+
+    Attributes:
+        staged: those that wait.
+        was_staged: all that ever did.
+        archived: those that are in an archive.
+        bundles: what was put into archives, in order.
+    """
+
+    staged: dict[str, LogSegment] = field(default_factory=dict)
+    was_staged: set[str] = field(default_factory=set)
+    archived: set[str] = field(default_factory=set)
+    bundles: list[LogBundle] = field(default_factory=list)
+
+
+@dataclass(slots=True)
 class Trace:
     """All of one run.
 
@@ -259,6 +279,7 @@ class Trace:
         messages: messages sent, handled and lost, for the report.
         breaches: what was seen on the way.
         storage: what chats keep.
+        logs: what they have logged.
     """
 
     terms: Mapping[str, BreakerTerms]
@@ -274,6 +295,7 @@ class Trace:
     messages: Counter[str] = field(default_factory=Counter)
     breaches: list[Breach] = field(default_factory=list)
     storage: StorageBook = field(default_factory=StorageBook)
+    logs: LogBook = field(default_factory=LogBook)
 
     def breach(self, invariant: str, what: str) -> None:
         """Note a violation that only the moment shows."""

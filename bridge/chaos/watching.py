@@ -25,6 +25,7 @@ from actors.kernel.signals import Crashed, NoProc, Shutdown, Signal, Terminated
 from actors.kernel.system import ActorSystem, LifeEnded
 from actors.ports import PortError
 from actors.recall_reader import ArtifactsLoaded, ArtifactsUnread, LoadArtifacts
+from actors.session_log import SessionLogActor
 from actors.sse import GrantCredit, StreamAdvanced
 from actors.storage_turn import LOAD_WAIT_MAX_S, SAVE_WAIT_MAX_S, StorageJob
 from actors.tool import CallRaised, CallReturned
@@ -327,7 +328,7 @@ class Ledger(Interceptor):
             self._trace.breach("shutdown", f"{cell.name} is still there")
 
 
-_FINISHING: Final = (ParentActor, DbWriterActor)
+_FINISHING: Final = (ParentActor, DbWriterActor, SessionLogActor)
 
 
 class Lanes(Interceptor):
@@ -339,7 +340,7 @@ class Lanes(Interceptor):
 
     def signalling(self, cell: Cell, signal: Signal) -> float:
         """See `Interceptor.signalling`."""
-        # The writer commits what it has before it ends, mail included.
+        # The writer commits what it has before it ends, mail included, and the stager stages it.
         if isinstance(signal, Shutdown) and not issubclass(cell.actor_class, _FINISHING):
             self._told_to_end[cell.number] = cell.life
         return 0.0

@@ -12,8 +12,11 @@ from actors.db_commit import DbCommitActor
 from actors.db_writer import DbWriterActor
 from actors.kernel.cell import Cell
 from actors.kernel.child_spec import ChildSpec
+from actors.log_assembler import AssemblerActor
+from actors.log_cleaner import LogCleanerActor
 from actors.recall_reader import RecallActor
 from actors.request import RequestActor
+from actors.session_log import SessionLogActor
 from actors.sse import SseActor
 from actors.storage_turn import StorageJob, StorageTurnActor
 from actors.tool import ToolActor
@@ -45,6 +48,9 @@ class Role(Enum):
     CLEANER = "cleaner"
     # What does one piece of storage for a chat.
     KEEPING = "keeping"
+    STAGER = "stager"
+    ASSEMBLER = "assembler"
+    LOG_CLEANER = "log-cleaner"
 
 
 # The first class that fits decides; a planted defect is a subclass of what it replaces.
@@ -61,6 +67,9 @@ _BY_CLASS: Final = (
     (DbCommitActor, Role.COMMITTER),
     (RecallActor, Role.READER),
     (CleanerActor, Role.CLEANER),
+    (SessionLogActor, Role.STAGER),
+    (AssemblerActor, Role.ASSEMBLER),
+    (LogCleanerActor, Role.LOG_CLEANER),
 )
 _GATES: Final = {"tools": Role.TOOLS, "permits": Role.PERMITS}
 

@@ -60,12 +60,18 @@ class FaultyStore:
         self._fired = fired
         self._book = book
         self._owed_s = 0.0
+        # A connection that was lost has to be made again.
+        self._is_lost = False
 
     @staticmethod
     def names() -> frozenset[str]:
         """Return every fault that a campaign must have met."""
         faults = {f"store {fault.value}" for fault in StoreFault}
         return frozenset(faults | {"store away", "store row spoilt"})
+
+    def owe(self, seconds: float) -> None:
+        """Let the call under way take so much longer."""
+        self._owed_s += seconds
 
     def owed_s(self) -> float:
         """Return how much longer the call took that has just come back."""
@@ -76,7 +82,9 @@ class FaultyStore:
 
     def open(self) -> None:
         """See `ArtifactStore`."""
-        self._check_away()
+        if self._is_lost:
+            self._strike("open")
+            self._is_lost = False
         self._real.open()
 
     def save(self, artifacts: Sequence[Artifact]) -> None:
@@ -126,6 +134,7 @@ class FaultyStore:
         from_s = self._rates.away_from_s
         if self.is_on and from_s is not None and from_s <= self._loop.time() < from_s + AWAY_S:
             self._fired["store away"] += 1
+            self._is_lost = True
             raise StoreUnavailable
 
     def _strike(self, method: str) -> StoreFault | None:
@@ -141,16 +150,19 @@ class FaultyStore:
             return None
         fault = rates.faults[loop.choose(len(rates.faults), tag)]
         self._fired[f"store {fault.value}"] += 1
+        if fault is StoreFault.REFUSES:
+            self._is_lost = True
         if fault in _RAISED:
             raise _RAISED[fault]
         if fault is StoreFault.SLOW:
-            self._owed_s += SLOW_S[loop.choose(len(SLOW_S), tag)]
+            self.owe(SLOW_S[loop.choose(len(SLOW_S), tag)])
         elif fault is StoreFault.HANGS:
-            self._owed_s += HANG_S[loop.choose(len(HANG_S), tag)]
+            self.owe(HANG_S[loop.choose(len(HANG_S), tag)])
         return fault
 
     def _lose_word(self, fault: StoreFault | None) -> None:
         if fault is StoreFault.LOST_WORD:
+            self._is_lost = True
             raise StoreUnavailable
 
 

@@ -51,6 +51,9 @@ HOSTILE_MAX_S: Final = 1600.0
 QUIET_S: Final = 40.0
 AT_ONCE_S: Final = 0.1
 TRIES_MAX: Final = 4
+# The longest life of a lock that nobody holds any more, and of a log without its end.
+LOG_LOOK_S: Final = 30.0
+LOG_TRIES_MAX: Final = 10
 TOGETHER_MAX: Final = 3
 
 MODELS: Final = ("sim/a", "sim/b")
@@ -97,6 +100,7 @@ class Chats:
             batch_rows=self._bounds.batch_rows,
         )
         self._tasks: list[asyncio.Task[object]] = []
+        self._hostile_visits = 0
 
     @property
     def trace(self) -> Trace:
@@ -112,6 +116,7 @@ class Chats:
         await self._hostile()
         self._house.heal()
         await self._everybody_ends()
+        self._hostile_visits = len(self.trace.visits)
         await self._recover()
         await self._house.close_all()
         self.trace.fired.update(breaker_states(self.trace))
@@ -208,6 +213,7 @@ class Chats:
         await self._all_tools_are_free(settings)
         await self._catalog_is_known(settings)
         await self._storage_works(settings)
+        await self._logs_arrive()
         await asyncio.sleep(LEAVING_S)
         self._house.check_nobody_left()
 
@@ -296,6 +302,26 @@ class Chats:
         if [each for _, each in again.recalled] != list(again.brought):
             what = f"{len(again.recalled)} of {len(again.brought)} artifacts came back"
             self.trace.breach("recovery", what)
+
+    async def _logs_arrive(self) -> None:
+        """What ended since nothing breaks is in an archive, and nothing whole still waits."""
+        for _ in range(LOG_TRIES_MAX):
+            if not self._logs_on_their_way():
+                return
+            await asyncio.sleep(LOG_LOOK_S)
+        for what in self._logs_on_their_way()[:1]:
+            self.trace.breach("recovery", what)
+
+    def _logs_on_their_way(self) -> list[str]:
+        logs = self.trace.logs
+        late = [f"the log {each} is staged and never assembled" for each in logs.staged]
+        calm = self.trace.visits[self._hostile_visits :]
+        late += [
+            f"the log of {visit.id} is in no archive"
+            for visit in calm
+            if visit.log_id not in logs.archived
+        ]
+        return late
 
     def _check_served(self, visit: Visit) -> None:
         if visit.answers != [Answer.ADMITTED]:

@@ -72,6 +72,7 @@ class Order:
         remedies: what may be changed in a refused call.
         past: earlier turns of the chat, with their marks.
         is_kept: whether there is a row of this id now.
+        over: told when the visit is over, however it went.
     """
 
     model: str
@@ -80,6 +81,7 @@ class Order:
     remedies: Remedies
     past: tuple[Item, ...]
     is_kept: Callable[[str], bool]
+    over: Callable[[], object]
 
 
 class Door:
@@ -138,6 +140,7 @@ class Door:
         finally:
             leaving.cancel()
             self._visit.is_over = True
+            self._order.over()
 
     def _met(self, moment: Moment) -> None:
         """See something of the answer, and perhaps press stop for it."""

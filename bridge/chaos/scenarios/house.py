@@ -18,6 +18,7 @@ from bridge.chaos.faults.actor import ActorFaults
 from bridge.chaos.faults.answers import Part
 from bridge.chaos.faults.catalog import ScriptedCatalog
 from bridge.chaos.faults.codec import BuggyCodec
+from bridge.chaos.faults.logs import LogFaults, LogShelf, StagedLogs
 from bridge.chaos.faults.mailbox import MailboxFaults
 from bridge.chaos.faults.provider import Guest, ScriptedProvider, playable
 from bridge.chaos.faults.remedies import ScriptedRemedies
@@ -28,6 +29,7 @@ from bridge.chaos.gate_events import BreakerTerms
 from bridge.chaos.gate_watch import watched
 from bridge.chaos.knobs import Bounds, Knobs, draw_knobs
 from bridge.chaos.scenarios.door import Door, Manners, Order
+from bridge.chaos.scenarios.log_desk import LogDesk
 from bridge.chaos.scenarios.past import PART, old_turn, told
 from bridge.chaos.trace import Closing, Expected, Kind, Trace, Visit
 from bridge.chaos.watching import (
@@ -59,6 +61,9 @@ FIXED_ACTORS: Final = (
     "root/catalog",
     "root/chats",
     "root/gate",
+    "root/log_assembler",
+    "root/log_cleaner",
+    "root/session_log",
     "root/storage",
     "root/storage/cleaner",
     "root/storage/committer",
@@ -133,6 +138,14 @@ class House:
         }
         self._catalog = ScriptedCatalog(loop, rates.catalog, fired)
         self._store = FaultyStore(loop, rates.store, fired, self.trace.storage)
+        self._log_faults = LogFaults(loop, rates.logs, fired, self._store.owe)
+        self._desk = LogDesk(
+            loop,
+            StagedLogs(self._log_faults, self.trace.logs),
+            LogShelf(self._log_faults, self.trace.logs),
+            parts,
+            self._store.owed_s,
+        )
         self._line = LineBook(self.trace, bounds.line)
         self._actor_faults = ActorFaults(loop, rates, fired)
         self._mailbox_faults: list[MailboxFaults] = []
@@ -182,8 +195,12 @@ class House:
             remedies=self._remedies,
             past=(*told(turns), *(Mark(artifact_id=each) for each in strays)),
             is_kept=lambda artifact_id: artifact_id in self._store.table.ids,
+            over=lambda: self._log(visit, is_terminal=errand.runs_tools),
         )
         return visit, Door(self.enter(), visit, order, settings, manners, self.trace)
+
+    def _log(self, visit: Visit, *, is_terminal: bool) -> None:
+        visit.log_id = self._desk.end(visit, is_terminal=is_terminal)
 
     def _turns(self, chat: str, *, has_past: bool) -> tuple[Visit, ...]:
         """Return the last turns of a chat that are over, and have left something."""
@@ -211,7 +228,14 @@ class House:
     def heal(self) -> None:
         """Stop every fault, for trees to come as well."""
         self._is_healed = True
-        for fault in (self._provider, self._tools, self._remedies, self._catalog, self._store):
+        for fault in (
+            self._provider,
+            self._tools,
+            self._remedies,
+            self._catalog,
+            self._store,
+            self._log_faults,
+        ):
             fault.is_on = False
         for codec in self._codecs.values():
             codec.is_on = False
@@ -291,6 +315,7 @@ class House:
             catalog_source=self._catalog,
             close=lambda: None,
             store=self._store,
+            annex=self._desk,
         )
         app = App(
             ports,
