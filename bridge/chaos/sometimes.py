@@ -17,7 +17,7 @@ from bridge.chaos.faults.mailbox import MailboxFaults
 from bridge.chaos.faults.provider import ScriptedProvider
 from bridge.chaos.faults.remedies import ScriptedRemedies
 from bridge.chaos.faults.sink import Moment
-from bridge.chaos.faults.storage import FaultyStore
+from bridge.chaos.faults.store import ScriptedStore
 from bridge.chaos.faults.tools import ScriptedTools
 from bridge.chaos.trace import Answer, End
 from bridge.chaos.wires import WIRES
@@ -136,7 +136,7 @@ def required() -> frozenset[str]:
         | ScriptedTools.names()
         | ScriptedRemedies.names(WIRES)
         | ScriptedCatalog.names()
-        | FaultyStore.names()
+        | ScriptedStore.names()
         | LogFaults.names()
         | BuggyCodec.names()
     )

@@ -23,7 +23,7 @@ from bridge.chaos.faults.mailbox import MailboxFaults
 from bridge.chaos.faults.provider import Guest, ScriptedProvider, playable
 from bridge.chaos.faults.remedies import ScriptedRemedies
 from bridge.chaos.faults.roles import Role
-from bridge.chaos.faults.storage import FaultyStore, StoreThreads
+from bridge.chaos.faults.store import ScriptedStore, StoreThreads
 from bridge.chaos.faults.tools import ScriptedTools
 from bridge.chaos.gate_events import BreakerTerms
 from bridge.chaos.gate_watch import watched
@@ -137,7 +137,7 @@ class House:
             wire: BuggyCodec(codec(), loop, rates.codec, fired) for wire, codec in CODECS.items()
         }
         self._catalog = ScriptedCatalog(loop, rates.catalog, fired)
-        self._store = FaultyStore(loop, rates.store, fired, self.trace.storage)
+        self._store = ScriptedStore(loop, rates.store, fired, self.trace.storage)
         self._log_faults = LogFaults(loop, rates.logs, fired, self._store.owe)
         self._desk = LogDesk(
             loop,

@@ -39,7 +39,7 @@ _RAISED: Final[dict[StoreFault, type[Exception]]] = {
 }
 
 
-class FaultyStore:
+class ScriptedStore:
     """An `ArtifactStore` that fails when the seed says so. One for all trees of a run.
 
     Args:
@@ -169,7 +169,7 @@ class FaultyStore:
 class StoreThreads:
     """Starts the threads of a tree, on which calls of the store take as long as they are to."""
 
-    def __init__(self, loop: SimLoop, store: FaultyStore) -> None:
+    def __init__(self, loop: SimLoop, store: ScriptedStore) -> None:
         self._loop = loop
         self._store = store
 

@@ -21,7 +21,7 @@ from actors.testing.choices import Choices
 from actors.testing.simloop import SimLoop
 from actors.testing.simulate import simulate
 from bridge.chaos.faults.injected import InjectedCrash
-from bridge.chaos.faults.storage import FaultyStore, StoreThreads
+from bridge.chaos.faults.store import ScriptedStore, StoreThreads
 from bridge.chaos.faults.store_faults import StoreFault
 from bridge.chaos.knobs import AWAY_S, StoreRates
 from bridge.chaos.trace import StorageBook, Trace
@@ -45,8 +45,8 @@ def playing(scene: Callable[[SimLoop], Awaitable[None]]) -> None:
         raise run.error
 
 
-def store_with(loop: SimLoop, book: StorageBook | None = None, **rates: Any) -> FaultyStore:
-    return FaultyStore(loop, StoreRates(**rates), Counter(), book or StorageBook())
+def store_with(loop: SimLoop, book: StorageBook | None = None, **rates: Any) -> ScriptedStore:
+    return ScriptedStore(loop, StoreRates(**rates), Counter(), book or StorageBook())
 
 
 def always(fault: StoreFault) -> dict[str, Any]:
@@ -110,7 +110,7 @@ def test_what_is_forgotten_is_written_down_but_not_what_is_only_tried_out() -> N
 
 
 class Saver(ThreadActor[tuple[Artifact, ...]]):
-    def __init__(self, store: FaultyStore) -> None:
+    def __init__(self, store: ScriptedStore) -> None:
         self._store = store
 
     def receive(self, message: tuple[Artifact, ...]) -> str:
