@@ -9,6 +9,9 @@ VERSION   ?= 0.12.4
 SEEDS     ?= 200
 SEED      ?=
 SIM_SEEDS ?= 300
+# Kills on SQLite; half as many on PostgreSQL. And rows under an old key.
+ROUNDS    ?= 200
+ROWS      ?= 100000
 # The first of these that truly runs: a version manager can leave names behind that only fail.
 PYTHON    ?= $(or $(shell for name in python3.11 python3.12 python3; do \
                $$name -c 1 2>/dev/null && echo $$name && break; done),python3.11)
@@ -55,7 +58,7 @@ endef
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .SILENT:
-.PHONY: help venv demo pipe owui check $(CHECKS) $(PINS) check-py312 fix sim bench conformance \
+.PHONY: help venv demo pipe owui check $(CHECKS) $(PINS) tests-of-servers tests-inside check-py312 fix sim crash outage bench conformance \
         lock clean
 
 help:  ## list the targets
@@ -93,13 +96,20 @@ check-types: $(STAMP)
 check-imports: $(STAMP)
 	$(BIN)/lint-imports
 
-check-tests: $(STAMP)
-	$(BIN)/pytest
+check-tests: $(STAMP)  ## all tests: those that wait for servers beside those that compute
+	$(MAKE) --no-print-directory --jobs=2 --output-sync=target tests-of-servers tests-inside
+
+tests-of-servers: $(STAMP)
+	$(BIN)/pytest tests/integration
+
+tests-inside: $(STAMP)
+	$(BIN)/pytest --ignore=tests/integration
 
 check-sim: $(STAMP)
 	$(BIN)/greenroom sim --seeds $(SIM_SEEDS)
 
-check-pins: $(PINS)  ## the tests against what both Open WebUIs pin
+check-pins:  ## the tests against what both Open WebUIs pin, side by side
+	$(MAKE) --no-print-directory --jobs=2 --output-sync=target $(PINS)
 
 $(PINS): check-pin-%: .venv-owui-%/.installed
 	echo "pins: tests against what Open WebUI $* pins"
@@ -122,6 +132,15 @@ endif
 sim: $(STAMP)  ## seeded simulations: make sim SEEDS=200; replay one: make sim SEED=7
 	$(BIN)/greenroom sim $(if $(SEED),--seed $(SEED),--seeds $(SEEDS))
 
+outage: $(STAMP)  ## chats while a database is away: make outage SECONDS=60
+	GREENROOM_AWAY_S=$(SECONDS) $(BIN)/python -m pytest -q -s tests/integration/test_database_away.py
+
+crash: $(STAMP)  ## kill writers, interrupt key rotations: make crash ROUNDS=200 ROWS=100000
+	$(BIN)/python -m tests.chaos.crash --database sqlite --rounds $(ROUNDS)
+	$(BIN)/python -m tests.chaos.crash --database postgres --rounds $$(( ($(ROUNDS) + 1) / 2 ))
+	GREENROOM_ROTATION_ROWS=$(ROWS) $(BIN)/pytest -s --timeout 900 -k interrupted_three_times \
+	  tests/integration/test_rotate_key.py
+
 conformance: $(STAMP)  ## replay every recorded stream below GREENROOM_CONFORMANCE
 	test -d "$${GREENROOM_CONFORMANCE:-}" || {
 	  echo "conformance: set GREENROOM_CONFORMANCE to the folder of recorded streams" >&2; exit 1; }
@@ -131,9 +150,10 @@ fix: $(STAMP)  ## repair what the linter and the formatter can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(STAMP)  ## measure the kernel, the streams and the tools
+bench: $(STAMP)  ## measure the kernel, the streams, the tools and storage
 	$(BIN)/python benchmarks/kernel.py
 	$(BIN)/python benchmarks/streams.py
+	$(BIN)/python benchmarks/storage.py
 
 lock: $(UV)  ## resolve the locks anew from pyproject.toml and .ci
 	echo "lock: requirements.lock"

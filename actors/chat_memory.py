@@ -103,7 +103,8 @@ class ChatMemory:
             turns_kept=setup.turns_kept,
         )
         self._to_forget = made.to_forget
-        _report(made, recalled)
+        if isinstance(answer, ArtifactsLoaded):
+            _report(made, recalled)
         shown: tuple[Shown, ...] = ()
         if isinstance(answer, ArtifactsUnread) and answer.reason is NotRead.HELD:
             shown = (Noticed(notice=Notice.STORAGE_PAUSED, amount=answer.retry_after_s),)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 
 from msgspec import Struct
@@ -12,7 +12,7 @@ from actors.kernel.mailbox import MailboxSpec
 from actors.ports import Codec, Provider, Remedies
 from actors.sse import SseActor
 from actors.tool_round import ToolRoundActor, ToolSetup
-from actors.values import WireFormat
+from actors.values import Usage, WireFormat
 
 # Room in the mailbox for what does not come as credit: see `ChatSetup.mailbox_max`.
 RESERVED_MESSAGES = 8
@@ -30,6 +30,8 @@ class ChatSetup(Struct, frozen=True, kw_only=True):
         attempt_policy: how often an attempt is made again, and when.
         remedies: what may be changed in a refused call; None: nothing.
         deadline_s: how long a whole chat may take; None: as long as it does.
+        spent: told what each call of the provider used, by model; it never waits. None: nobody
+            wants to know.
         attempt: the actor that makes an attempt.
         tool_round: the actor that runs the calls of an answer.
     """
@@ -41,6 +43,7 @@ class ChatSetup(Struct, frozen=True, kw_only=True):
     attempt_policy: RestartPolicy
     remedies: Remedies | None = None
     deadline_s: float | None = None
+    spent: Callable[[str, Usage], object] | None = None
     attempt: type[SseActor] = SseActor
     tool_round: type[ToolRoundActor] = ToolRoundActor
 

@@ -103,7 +103,10 @@ class AssemblerActor(ThreadActor[AssemblerMessage]):
 
     def _use(self, settings: SessionLogSettings) -> None:
         self._settings, was = settings, self._settings
-        if settings.is_enabled and not was.is_enabled:
+        if not settings.is_enabled or self._batch:
+            return
+        waits = (settings.assembler_interval_s, settings.assembler_jitter_s)
+        if not was.is_enabled or waits != (was.assembler_interval_s, was.assembler_jitter_s):
             self._plan()
 
     def _plan(self) -> None:

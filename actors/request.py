@@ -420,6 +420,8 @@ class RequestActor(LoopActor[RequestMessage]):
             self._fail(ProviderUnavailable() if failure is None else codec.error(failure))
             return
         self._usage = summed(self._usage, ended.usage)
+        if self._setup.spent is not None and ended.usage is not None:
+            self._setup.spent(ended.model or self._request.model, ended.usage)
         if self._conversation.calls:
             self._on_calls(ended)
         else:

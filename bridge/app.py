@@ -7,7 +7,10 @@
     |  `- chat   closes with its significant child: request; beside it the attempt,
     |            and the tools of the moment                             temporary
     |- gate      after a restart it counts the chats that are running    permanent
-    `- storage   keeps artifacts: see `storage_tree.py`                  permanent
+    |- storage   keeps artifacts: see `storage_tree.py`                  permanent
+    |- sharer    leases permits from those of all workers                permanent
+    |- exchange  tells other workers of failures, and hears of theirs    permanent
+    `- costs     passes on what each call used                           permanent
 
 A door may bring more actors along; they stand last. What stands last ends first, so what is still
 to be kept is kept before anything else goes.
@@ -18,103 +21,65 @@ All restart policies stand in `policies.py`.
 from __future__ import annotations
 
 import asyncio
+import atexit
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import lru_cache, partial
 from types import MappingProxyType
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 import supervisor as our_supervisor
-from actors.catalog import CatalogActor, GetCatalog
+from actors.catalog import GetCatalog
 from actors.chat_memory import MemorySetup
 from actors.chat_setup import ChatSetup
-from actors.db_commit import DbCommitActor
-from actors.db_line import DEFAULT_BOUNDS, LineBounds
-from actors.db_writer import DbWriterActor
-from actors.kernel.child_spec import ChildSpec, Intensity, Restart, StopChild
+from actors.costs import RecordCost
+from actors.db_line import ExitFlush
+from actors.kernel.child_spec import StopChild
 from actors.kernel.clock import Clock
 from actors.kernel.entropy import Entropy
 from actors.kernel.future import AskFuture
 from actors.kernel.interceptor import Interceptor
 from actors.kernel.loop_guard import LoopGuard
-from actors.kernel.mailbox import MailboxSpec
 from actors.kernel.ref import ActorRef
 from actors.kernel.system import ActorSystem, StopReport, WorkerThread
-from actors.ports import ArtifactStore, CatalogSource, Codec, EventSink, Provider, Remedies, ToolBox
+from actors.ports import (
+    EventSink,
+    Remedies,
+    ToolBox,
+)
 from actors.recall import without_marks
-from actors.recall_reader import RecallActor
-from actors.request import RequestActor
-from actors.sse import SseActor
-from actors.tool import ToolActor, ToolPermits
-from actors.tool_round import ToolRoundActor, ToolSetup
-from actors.values import ChatRequest, WireFormat
+from actors.tool import ToolPermits
+from actors.tool_round import ToolSetup
+from actors.values import ChatRequest, Usage
 from bridge.config.settings import Settings
 from bridge.policies import (
     ATTEMPT,
-    PLUMBING,
     TASK_ATTEMPT,
     model_policy,
     server_policy,
     tool_policy,
     user_policy,
 )
-from bridge.storage_tree import Kept, StorageRooms, storage_spec
-from supervisor.dynamic import DynamicSupervisor
-from supervisor.gate import Admit, Admitted, GateActor, KeyPolicy, Refused
-from supervisor.static import Supervisor
-from supervisor.strategy import AutoShutdown
+from bridge.storage_tree import Kept, StorageRooms
+from bridge.transforms.chat_chunks import usage_dict
+from bridge.transforms.json_text import json_text
+from bridge.tree import COSTS, PRODUCT, Parts, Ports, chat_spec, root_spec
+from supervisor.gate import Admit, Admitted, KeyPolicy, Refused
+
+__all__ = ["NO_SERVERS", "PRODUCT", "App", "Parts", "Payer", "Place", "Ports"]
 
 _log = logging.getLogger("greenroom.app")
 
 NO_SERVERS: Final[Mapping[str, str]] = MappingProxyType({})
 
-# The gate keeps to MAX_CONCURRENT_REQUESTS; this is the wall behind it (twice its upper end).
-CHATS_MAX: Final = 4000
-
-# Requests that may wait for admission, and for how long (SPEC 17, 23).
-WAITING_MAX: Final = 1000
-ADMISSION_WAIT_MAX_S: Final = 600.0
-
 # What the tree gets to stop in when its grace is used up.
 STOP_S: Final = 2.0
 
-
-class Annex(Protocol):
-    """A part of the tree that an adapter brings along; it starts last, and ends first."""
-
-    def children(self) -> tuple[ChildSpec[Any], ...]:
-        """Describe the actors, as children of the root."""
-
-    def connect(self, system: ActorSystem) -> None:
-        """Take the tree they live in, which has started."""
-
-    def close(self) -> None:
-        """Hand over what is to be handed over, while they live. Blocks: run it on a thread."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ports:
-    """The world, as the actors see it; and how to let go of it.
-
-    Attributes:
-        store: where artifacts are kept; None: nowhere.
-        obey: told the settings of each chat before it begins, for adapters that follow them;
-            answers whether there is a place to keep anything.
-        annex: more actors, if there are any.
-        close: lets go of everything.
-    """
-
-    provider: Provider
-    codecs: Mapping[WireFormat, Codec]
-    catalog_source: CatalogSource
-    close: Callable[[], Any]
-    store: ArtifactStore | None = None
-    obey: Callable[[Settings], bool] | None = None
-    annex: Annex | None = None
+# What may still be kept when the program ends, or when the tree has stopped without its word.
+LAST_FLUSH_S: Final = 5.0
 
 
 class Place(Struct, frozen=True, kw_only=True):
@@ -124,41 +89,15 @@ class Place(Struct, frozen=True, kw_only=True):
     message_id: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Parts:
-    """What the tree is made of. The defaults are the product.
+class Payer(Struct, frozen=True, kw_only=True):
+    """Whose calls are accounted for (SPEC 178); nothing is where one of these is missing."""
 
-    A simulation brings small bounds, and broken parts to see whether it would notice them.
+    user_id: str
+    email: str
+    name: str
 
-    Attributes:
-        root, chats, chat: the supervisors, from the top down; `chat` keeps one chat.
-        gate, catalog, request, attempt, tool_round, tool: the actors.
-        committer, reader, writer: those of storage.
-        chats_max: chats that live at once, whatever the valves say.
-        waiting_max: requests that wait for admission at once.
-        admission_wait_max_s: how long one of them waits.
-        line: how much waits to be committed.
-    """
-
-    root: type[Supervisor] = Supervisor
-    chats: type[DynamicSupervisor] = DynamicSupervisor
-    chat: type[Supervisor] = Supervisor
-    gate: type[GateActor] = GateActor
-    catalog: type[CatalogActor] = CatalogActor
-    request: type[RequestActor] = RequestActor
-    attempt: type[SseActor] = SseActor
-    tool_round: type[ToolRoundActor] = ToolRoundActor
-    tool: type[ToolActor] = ToolActor
-    committer: type[DbCommitActor] = DbCommitActor
-    reader: type[RecallActor] = RecallActor
-    writer: type[DbWriterActor] = DbWriterActor
-    chats_max: int = CHATS_MAX
-    waiting_max: int = WAITING_MAX
-    admission_wait_max_s: float = ADMISSION_WAIT_MAX_S
-    line: LineBounds = DEFAULT_BOUNDS
-
-
-PRODUCT: Final = Parts()
+    def __repr__(self) -> str:
+        return "Payer(...)"
 
 
 class App:
@@ -169,6 +108,8 @@ class App:
         name: for logs and thread names.
         clock, entropy, interceptors, start_worker, parts: what a simulation brings along.
         guards_loop: watch the loop from a thread, and name the actor that holds it up.
+        guards_exit: keep what can be kept when the program ends and nobody has closed this
+            (SPEC 192).
 
     Raises:
         ImportError: another package called `supervisor` took the place of ours.
@@ -182,8 +123,9 @@ class App:
         clock: Clock | None = None,
         entropy: Entropy | None = None,
         interceptors: tuple[Interceptor, ...] = (),
-        start_worker: Callable[[str], WorkerThread] | None = None,
         guards_loop: bool = False,
+        guards_exit: bool = False,
+        start_worker: Callable[[str], WorkerThread] | None = None,
         parts: Parts = PRODUCT,
     ) -> None:
         _check_packages()
@@ -197,7 +139,7 @@ class App:
             start_worker=start_worker,
         )
         self._kept = Kept(parts.line)
-        self.root: ActorRef[Any] = self.system.spawn(_root_spec(ports, parts, self._kept))
+        self.root: ActorRef[Any] = self.system.spawn(root_spec(ports, parts, self._kept))
         # Refs outlive restarts; after the end of the tree they say so to whoever still asks.
         self._gate = self._found("root/gate")
         self._chats = self._found("root/chats")
@@ -206,6 +148,10 @@ class App:
         if ports.annex is not None:
             ports.annex.connect(self.system)
         self._is_closing = False
+        self._last_flush: ExitFlush | None = None
+        if guards_exit and ports.store is not None:
+            self._last_flush = ExitFlush(self._kept.line, ports.store)
+            atexit.register(self.leave)
         self._guard = LoopGuard(self.system) if guards_loop else None
         if self._guard is not None:
             self._guard.start()
@@ -224,6 +170,7 @@ class App:
         servers: Mapping[str, str] = NO_SERVERS,
         remedies: Remedies | None = None,
         place: Place | None = None,
+        payer: Payer | None = None,
         is_task: bool = False,
     ) -> AskFuture:
         """Ask the gate to run a chat; the answer is `Admitted` or `Refused`.
@@ -241,6 +188,7 @@ class App:
             remedies: what may be changed in a call that was refused.
             place: the answer that is made; None: nothing of it is remembered, and its history has
                 no marks.
+            payer: who is accounted for; None: nobody.
             is_task: a small job beside a chat, which is not worth many attempts (SPEC 145).
         """
         parts = self._parts
@@ -252,6 +200,7 @@ class App:
             attempt_policy=TASK_ATTEMPT if is_task else ATTEMPT,
             remedies=remedies,
             deadline_s=settings.request_deadline_s,
+            spent=self._spent(settings, payer),
             attempt=parts.attempt,
             tool_round=parts.tool_round,
         )
@@ -282,6 +231,7 @@ class App:
         servers: Mapping[str, str] = NO_SERVERS,
         remedies: Remedies | None = None,
         place: Place | None = None,
+        payer: Payer | None = None,
         is_task: bool = False,
     ) -> Admitted | Refused:
         """Ask as `admit` does and wait; who is cancelled meanwhile leaves no chat behind.
@@ -298,6 +248,7 @@ class App:
             servers=servers,
             remedies=remedies,
             place=place,
+            payer=payer,
             is_task=is_task,
         )
         try:
@@ -343,6 +294,18 @@ class App:
             tool=self._parts.tool,
         )
 
+    def _spent(
+        self, settings: Settings, payer: Payer | None
+    ) -> Callable[[str, Usage], object] | None:
+        """Return what records the calls of a chat, where somebody wants that."""
+        sharing = settings.sharing
+        if payer is None or not (sharing.dumps_costs and sharing.is_wanted):
+            return None
+        costs = self.system.find(COSTS)
+        if costs is None:
+            return None
+        return partial(_record, costs, payer, round(sharing.costs_ttl_s))
+
     def _memory(
         self, settings: Settings, user: str, place: Place, tools: ToolSetup | None
     ) -> MemorySetup | None:
@@ -351,7 +314,7 @@ class App:
             return None
         if self._ports.obey is not None and not self._ports.obey(settings):
             return None
-        rooms.obey(settings.storage)
+        rooms.obey(settings.storage, settings.sharing)
         return rooms.memory(
             settings,
             user=user,
@@ -392,6 +355,10 @@ class App:
         if self._ports.annex is not None:
             await asyncio.to_thread(self._ports.annex.close)
         report = await self.system.stop(max(deadline_s - self.now_s(), STOP_S))
+        if self._last_flush is not None:
+            atexit.unregister(self.leave)
+            await asyncio.to_thread(self._flush, self._last_flush)
+            self._last_flush.dismiss()
         if self._guard is not None:
             self._guard.stop()
         closing = self._ports.close()
@@ -400,6 +367,18 @@ class App:
         if report.abandoned:
             _log.warning("shutdown left behind: %s", ", ".join(report.abandoned))
         return report
+
+    def leave(self) -> None:
+        """Keep what can be kept without the loop, within a bound: there is no time for a close."""
+        if self._last_flush is not None:
+            self._flush(self._last_flush)
+        if self._ports.annex is not None:
+            self._ports.annex.exit()
+
+    @staticmethod
+    def _flush(last_flush: ExitFlush) -> None:
+        if left := last_flush.flush(LAST_FLUSH_S):
+            _log.warning("%d saves were lost at the end: the store did not take them", left)
 
     def _found(self, name: str) -> ActorRef[Any]:
         ref = self.system.find(name)
@@ -436,83 +415,23 @@ def _keys(settings: Settings, user: str, model: str) -> tuple[KeyPolicy, ...]:
     )
 
 
+def _record(
+    costs: ActorRef[RecordCost], payer: Payer, keep_s: int, model: str, usage: Usage
+) -> None:
+    cost = RecordCost(
+        user_id=payer.user_id,
+        email=payer.email,
+        name=payer.name,
+        model_id=model,
+        usage=json_text(usage_dict(usage)),
+        keep_s=keep_s,
+    )
+    costs.offer(cost)
+
+
 def _end_admitted(asking: AskFuture) -> None:
     """End a chat whose door has gone."""
     if asking.error is None:
         answer = asking.get()
         if isinstance(answer, Admitted):
             answer.ref.shut_down(0.0)
-
-
-def _root_spec(ports: Ports, parts: Parts, kept: Kept) -> ChildSpec[Any]:
-    chats_max, waiting_max = parts.chats_max, parts.waiting_max
-    storage: tuple[ChildSpec[Any], ...] = ()
-    if ports.store is not None:
-        storage = (
-            storage_spec(
-                ports.store,
-                kept,
-                gate=parts.gate,
-                committer=parts.committer,
-                reader=parts.reader,
-                writer=parts.writer,
-                claims_max=waiting_max + chats_max,
-            ),
-        )
-    children: tuple[ChildSpec[Any], ...] = (
-        ChildSpec(
-            name="catalog", start=partial(parts.catalog, ports.catalog_source), policy=PLUMBING
-        ),
-        ChildSpec(
-            name="tools",
-            start=partial(parts.gate, None),
-            policy=PLUMBING,
-            mailbox=MailboxSpec(messages_max=waiting_max + chats_max),
-        ),
-        ChildSpec(
-            name="chats",
-            start=partial(parts.chats, children_max=chats_max),
-            policy=PLUMBING,
-            shutdown_s=20.0,
-            mailbox=MailboxSpec(messages_max=2 * chats_max),
-        ),
-        ChildSpec(
-            name="gate",
-            start=partial(parts.gate, "root/chats"),
-            policy=PLUMBING,
-            mailbox=MailboxSpec(messages_max=waiting_max + chats_max),
-        ),
-        # These have threads, which take their time to start; what stands above is there at once.
-        *storage,
-        *(() if ports.annex is None else ports.annex.children()),
-    )
-    return ChildSpec(
-        name="root",
-        start=partial(parts.root, children, intensity=Intensity(restarts_max=5, window_s=60.0)),
-        shutdown_s=20.0,
-    )
-
-
-def chat_spec(
-    request: ChatRequest,
-    settings: Settings,
-    setup: ChatSetup,
-    sink: EventSink,
-    parts: Parts = PRODUCT,
-    tools: ToolSetup | None = None,
-    memory: MemorySetup | None = None,
-) -> ChildSpec[Any]:
-    """One chat: a small tree that ends with its request actor. Its label is the request's id."""
-    lead: ChildSpec[Any] = ChildSpec(
-        start=partial(parts.request, request, settings.endpoint, setup, sink, tools, memory),
-        restart=Restart.TEMPORARY,
-        is_significant=True,
-        shutdown_s=1.0,
-        mailbox=setup.mailbox(tools),
-    )
-    return ChildSpec(
-        start=partial(parts.chat, (lead,), auto_shutdown=AutoShutdown.ANY_SIGNIFICANT),
-        restart=Restart.TEMPORARY,
-        shutdown_s=2.0,
-        labels=(request.request_id,),
-    )

@@ -16,6 +16,7 @@ from bridge.demo import command as demo
 from bridge.onefile import command as pipe
 from bridge.session_logs import command as logs
 from bridge.standin import command as standin
+from bridge.storage import command as rotate_key
 
 _USAGE_EXIT: Final = 2
 _INTERRUPTED_EXIT: Final = 130
@@ -54,6 +55,13 @@ COMMANDS: Final = (
         example="greenroom pipe --out dist",
         add_arguments=pipe.add_arguments,
         run=pipe.run_command,
+    ),
+    Command(
+        name="rotate-key",
+        purpose="seal with the current key what earlier keys have sealed",
+        example="greenroom rotate-key --pipe-id greenroom --database sqlite:////data/webui.db",
+        add_arguments=rotate_key.add_arguments,
+        run=rotate_key.run_command,
     ),
     Command(
         name="sim",

@@ -141,6 +141,14 @@ STORE: Final = RestartPolicy(
     hold_s=30.0,
 )
 
+# What moves rows from a queue into the database bears failures by a valve (SPEC 164); the one that
+# is too many holds it at once.
+DRAIN: Final = RestartPolicy(
+    intensity=Intensity(restarts_max=0, window_s=60.0),
+    then=Then.HOLD,
+    hold_s=30.0,
+)
+
 
 @lru_cache(maxsize=64)
 def storage_policy(failures_max: int, window_s: float) -> RestartPolicy:

@@ -2,6 +2,8 @@
 
 storage  one_for_one
 |- permits    holds users whose storage keeps failing           permanent
+|- drain      thread: moves what is acknowledged into the
+|             database, where something acknowledges before it  permanent, held while it fails
 |- committer  thread: one transaction at a time                 permanent, held while it fails
 |- reader     thread: what histories name                       permanent, held while it fails
 |- writer     gathers, and acknowledges what is committed       permanent
@@ -16,19 +18,21 @@ from typing import Any, Final
 from actors.chat_memory import MemorySetup
 from actors.cleaner import CleanerActor, PlanSweeps
 from actors.db_commit import DbCommitActor
+from actors.db_drain import DbDrainActor, PlanDrains
 from actors.db_line import DEFAULT_BOUNDS, Line, LineBounds
 from actors.db_writer import DbWriterActor
 from actors.keeping import Keeps
 from actors.kernel.child_spec import ChildSpec, Intensity
 from actors.kernel.mailbox import MailboxSpec
 from actors.kernel.system import ActorSystem
+from actors.pending import PendingRows
 from actors.ports import ArtifactStore, Lease
 from actors.recall import ReasoningRetention
 from actors.recall_reader import RecallActor
 from actors.storage_turn import StoragePermits, StorageSetup
-from bridge.config.setting_groups import StorageSettings
+from bridge.config.setting_groups import SharingSettings, StorageSettings
 from bridge.config.settings import Settings
-from bridge.policies import PLUMBING, STORE, storage_policy
+from bridge.policies import DRAIN, PLUMBING, STORE, storage_policy
 from supervisor.gate import GateActor
 from supervisor.static import Supervisor
 
@@ -54,11 +58,17 @@ class Kept:
     Attributes:
         line: what waits to be committed.
         plan: when the cleaner works, by the valves that were read last; None: no valves yet.
+        drains: likewise, how what waits in a queue is moved.
     """
 
     def __init__(self, bounds: LineBounds = DEFAULT_BOUNDS) -> None:
         self.line = Line(bounds)
         self.plan: PlanSweeps | None = None
+        self.drains: PlanDrains | None = None
+
+    def latest_drains(self) -> PlanDrains | None:
+        """Return when what waits is moved, as the valves have it now."""
+        return self.drains
 
     def latest_plan(self) -> PlanSweeps | None:
         """Return the plan there is now."""
@@ -75,6 +85,7 @@ def storage_spec(
     writer: type[DbWriterActor] = DbWriterActor,
     claims_max: int,
     lease: Lease | None = None,
+    pending: PendingRows | None = None,
 ) -> ChildSpec[Any]:
     """Return the spec of `storage`.
 
@@ -87,7 +98,12 @@ def storage_spec(
         writer: the actor of this name.
         claims_max: pieces of storage work that are under way at once.
         lease: which of several processes deletes what has expired; None: this one.
+        pending: what is acknowledged before the database has it; None: nothing is.
     """
+    drains: tuple[ChildSpec[Any], ...] = ()
+    if pending is not None:
+        start = partial(DbDrainActor, pending, kept.latest_drains)
+        drains = (ChildSpec(name="drain", start=start, policy=DRAIN, shutdown_s=WRITER_STOP_S),)
     children: tuple[ChildSpec[Any], ...] = (
         ChildSpec(
             name="permits",
@@ -95,6 +111,7 @@ def storage_spec(
             policy=PLUMBING,
             mailbox=MailboxSpec(messages_max=claims_max),
         ),
+        *drains,
         ChildSpec(name="committer", start=partial(committer, store), policy=STORE),
         ChildSpec(
             name="reader",
@@ -130,9 +147,15 @@ class StorageRooms:
         self._system = system
         self._kept = kept
         self._planned: StorageSettings | None = None
+        self._shared: SharingSettings | None = None
 
-    def obey(self, settings: StorageSettings) -> None:
-        """Let the cleaner know of a change; nearly always there is none."""
+    def obey(self, settings: StorageSettings, sharing: SharingSettings) -> None:
+        """Let the actors know of a change; nearly always there is none."""
+        if sharing != self._shared:
+            self._shared = sharing
+            self._kept.drains = PlanDrains(
+                warn_rows=sharing.warn_rows, failures_max=sharing.flush_failures_max
+            )
         if settings != self._planned:
             self._planned = settings
             plan = PlanSweeps(interval_s=settings.sweep_interval_s, keep_s=settings.keep_s)

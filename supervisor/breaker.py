@@ -13,7 +13,8 @@ import math
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
-from actors.kernel.child_spec import RestartPolicy
+from actors.kernel.child_spec import Backoff, Intensity, RestartPolicy, Then
+from supervisor.cluster import KeyNews, Terms, Turn
 from supervisor.intensity import record_restart
 
 
@@ -159,6 +160,51 @@ def rejudged(state: State, *, now_s: float, policy: RestartPolicy) -> State:
         case _:
             pass
     return state
+
+
+def told(state: State, news: KeyNews, *, at_s: float) -> State:
+    """Record what happened to the same key in another worker.
+
+    Every worker probes by itself after a hold; whichever probe ends first decides for all.
+
+    Args:
+        state: before it.
+        news: what happened.
+        at_s: when, on the clock of the state's own times.
+    """
+    if news.turn is Turn.RECOVERED or news.terms is None:
+        return CLOSED if at_s >= _latest_s(state) else state
+    policy = _policy(news.terms)
+    if news.turn is Turn.PROBE_FAILED:
+        if isinstance(state, Open) and at_s < state.until_s:
+            return state  # The hold of a probe that failed before this one.
+        # What is remembered here would not have opened it, and is not to close it again.
+        failures_s = () if isinstance(state, Closed) else state.failures_s
+        return _open(at_s, news.floor_s, failures_s, policy)
+    if isinstance(state, HalfOpen):
+        return state  # Let in before it opened: no news, and the probe decides.
+    return failed(
+        state,
+        now_s=max(at_s, _latest_s(state)),
+        policy=policy,
+        floor_s=news.floor_s,
+        history_max=news.terms.history_max,
+    )
+
+
+def _latest_s(state: State) -> float:
+    """When the last failure was that the state comes from."""
+    last_s = state.failures_s[-1] if state.failures_s else -math.inf
+    return max(last_s, state.since_s) if isinstance(state, Open) else last_s
+
+
+def _policy(terms: Terms) -> RestartPolicy:
+    return RestartPolicy(
+        intensity=Intensity(restarts_max=terms.restarts_max, window_s=terms.window_s),
+        backoff=Backoff(floor_max_s=terms.floor_max_s),
+        then=Then.HOLD,
+        hold_s=terms.hold_s,
+    )
 
 
 def _open(

@@ -9,9 +9,16 @@ Receives   Admit          ask; answered when there is room, or refused
            Terminated     work has ended: its permit is back, its keys' policies hear how
            WaitOver       a note to itself: who waited has gone, or waited long enough
            CountDue       a note to itself: no answer yet, so ask again who runs
+           CountPermits   from whoever shares permits with other workers: say how many are used
+           ShareChanged   from the same: let in no more than so many, for so long
+           ShareOver      a note to itself: it has been as long
+           FailuresElsewhere   what breakers of other workers have counted
 Sends      Admitted, Refused   as the answer of `Admit`, also when this gate ends
            Granted, Refused    as the answer of `Claim`, likewise
            StartChild, ListChildren   to the dynamic supervisor
+           PermitsCounted   to whoever shares permits; without being asked when the share is used
+                            up, the limit changed, or this life begins
+           KeyTurned      to whoever tells other workers: what a breaker has counted
 
 A key stands for somebody (a user) or something (a provider) whose failures count together. Its
 policy is a circuit breaker: held keys are refused at once, then one probe goes through. Neither
@@ -27,6 +34,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeAlias, assert_never
 
+from msgspec.structs import replace
+
 from actors.kernel.actor import LoopActor
 from actors.kernel.child_spec import (
     Children,
@@ -41,7 +50,10 @@ from actors.kernel.ref import ActorRef
 from actors.kernel.signals import NO_PROC, ExitReason, Poisoned, Signal, Terminated
 from actors.kernel.system import ActorSystem
 from supervisor.admission import Admit, Admitted, Work
+from supervisor.cluster import KeyNews
+from supervisor.failure_exchange import FailuresElsewhere, KeyTurned
 from supervisor.keys import KEYS_MAX, Breakers, KeyCounts
+from supervisor.share import CountPermits, PermitsCounted, ShareChanged
 from supervisor.waiting import WaitingRoom
 
 __all__ = [
@@ -50,6 +62,8 @@ __all__ = [
     "Admitted",
     "Claim",
     "CountDue",
+    "CountPermits",
+    "FailuresElsewhere",
     "GateActor",
     "GateFigures",
     "GateMessage",
@@ -57,9 +71,14 @@ __all__ = [
     "KeyPolicy",
     "Refusal",
     "Refused",
+    "ShareChanged",
+    "ShareOver",
     "WaitOver",
     "Work",
 ]
+
+# A gate that shares its permits begins with none, and waits so long to hear of its share.
+JOIN_WAIT_S = 2.0
 
 # Seconds until the dynamic supervisor is asked again who runs: its mailbox was full, or it was
 # asked and has not answered. The question may have been lost, and until it is answered nobody
@@ -74,6 +93,11 @@ class CountDue:
 
 
 @dataclass(frozen=True, slots=True)
+class ShareOver:
+    """Nobody has renewed the share: the limit is the only one."""
+
+
+@dataclass(frozen=True, slots=True)
 class WaitOver(Signal):
     """Who waited has gone, or has waited long enough."""
 
@@ -82,16 +106,31 @@ class WaitOver(Signal):
 
 
 GateMessage: TypeAlias = (
-    Admit | Claim | StartedChild | StartRefused | Children | Terminated | WaitOver | CountDue
+    Admit
+    | Claim
+    | StartedChild
+    | StartRefused
+    | Children
+    | Terminated
+    | WaitOver
+    | CountDue
+    | CountPermits
+    | ShareChanged
+    | ShareOver
+    | FailuresElsewhere
 )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GateFigures:
-    """A gate at one moment, for reports. `running` counts what is being started as well."""
+    """A gate at one moment, for reports. `running` counts what is being started as well.
+
+    `share` is the part of the limit that this worker keeps to; None: all of it.
+    """
 
     running: int
     running_max: int
+    share: int | None = None
     waiting: int
     keys: KeyCounts
 
@@ -103,11 +142,27 @@ class GateActor(LoopActor[GateMessage]):
         children: the dynamic supervisor that starts what is admitted, or its name in the
             system: a sibling that is started before the gate has no ref yet when specs are made.
             None for a gate that is only for claims.
+        sharer: the name of whoever shares the permits with other workers; None: nobody. It runs
+            on a thread and may still be starting, or be gone: then nothing waits for it.
+        exchange: the name of whoever tells other workers of failures; likewise.
     """
 
-    def __init__(self, children: ActorRef[StartChild | ListChildren] | str | None) -> None:
+    def __init__(
+        self,
+        children: ActorRef[StartChild | ListChildren] | str | None,
+        *,
+        sharer: str | None = None,
+        exchange: str | None = None,
+    ) -> None:
         self._children = _found(self.system, children)
-        self._running_max = 1
+        self._sharer = sharer
+        self._exchange = exchange
+        # The limit, which comes with what asks to be let in; 0: nothing has asked yet.
+        self._running_max = 0
+        # The part of it that this worker may use; None: all of it.
+        self._share: int | None = None if sharer is None else 0
+        self._share_number = 0
+        self._has_told_count = False
         self._waiting: WaitingRoom[Work] = WaitingRoom()
         # Those of them that claim, by their holder.
         self._claims: dict[ActorRef[Any], Work] = {}
@@ -119,7 +174,8 @@ class GateActor(LoopActor[GateMessage]):
         self._tokens = self.life << 32
         self._is_counting = False
         self._counted_token = 0
-        self._breakers = Breakers(self.system.clock.now_s)
+        tell = None if self._exchange is None else self._pass_on
+        self._breakers = Breakers(self.system.clock.now_s, tell)
 
     def on_start(self) -> None:
         """In a later life: find out who runs, for the permits of those are taken."""
@@ -131,10 +187,14 @@ class GateActor(LoopActor[GateMessage]):
             self.monitor(children)
             if self.life > 1:
                 self._count(children)
+        if self._sharer is not None:
+            self.start_timer(ShareOver, ShareOver(), JOIN_WAIT_S)
+            if not self._is_counting:
+                self._tell_count()
 
     def on_poisoned(self, notice: Poisoned) -> None:
         """The dynamic supervisor crashed on a message of ours: find out what it never did."""
-        if self._children is not None:
+        if self._children is not None and notice.ref is self._children:
             self._count(self._children)
 
     def release(self) -> None:
@@ -155,13 +215,16 @@ class GateActor(LoopActor[GateMessage]):
     def has_room(self) -> bool:
         """Whether one more may be started now."""
         in_use = len(self._running) + len(self._starting)
-        return in_use < self._running_max and not self._is_counting
+        if in_use >= self._running_max or self._is_counting:
+            return False
+        return self._share is None or in_use < self._share
 
     def figures(self) -> GateFigures:
         """Count what a report tells of this gate."""
         return GateFigures(
             running=self.in_use,
             running_max=self._running_max,
+            share=self._share,
             waiting=self._waiting.count,
             keys=self._breakers.counts(),
         )
@@ -182,12 +245,12 @@ class GateActor(LoopActor[GateMessage]):
             case StartRefused(reason=reason, token=token):
                 self._on_refused(token, Refusal.FULL if reason == "full" else Refusal.NOT_STARTED)
             case Children(refs=refs, token=token):
-                # The answer to an earlier question, or life, knows nothing of what came after.
-                if self._is_counting and token == self._counted_token:
-                    self.take_count(refs)
+                self._on_children(refs, token)
             case CountDue():
                 assert self._children is not None, "only a supervisor is asked who runs"
                 self._ask_who_runs(self._children)
+            case CountPermits() | ShareChanged() | ShareOver() | FailuresElsewhere():
+                self._on_others(message)
             case _:
                 assert_never(message)
         if self._waiting.count:
@@ -199,7 +262,8 @@ class GateActor(LoopActor[GateMessage]):
 
     def _on_admit(self, admit: Admit) -> None:
         work = Work(admit, self.reply_later())
-        self._running_max = admit.running_max
+        if admit.running_max != self._running_max:
+            self._limit_changed(admit.running_max)
         if self._children is None:
             work.refuse(Refusal.NOT_STARTED)
         else:
@@ -207,7 +271,8 @@ class GateActor(LoopActor[GateMessage]):
 
     def _on_claim(self, claim: Claim) -> None:
         work, holder = Work(claim, self.reply_later(), claim.reply_to), claim.holder
-        self._running_max = claim.running_max
+        if claim.running_max != self._running_max:
+            self._limit_changed(claim.running_max)
         if not holder.is_alive():
             work.refuse(Refusal.NOT_STARTED)
         elif holder in self._running:
@@ -246,6 +311,8 @@ class GateActor(LoopActor[GateMessage]):
             displaced.refuse(Refusal.FULL)
         self._waiting.add(asked.fair_key, work)
         self._watch_asker(work)
+        if self._share is not None:
+            self._tell_count()
         if isinstance(asked, Claim):
             holder, wait_max_s = asked.holder, asked.wait_max_s
             self._claims[holder] = work
@@ -367,6 +434,11 @@ class GateActor(LoopActor[GateMessage]):
         else:
             self.take_count(())
 
+    def _on_children(self, refs: tuple[ActorRef[Any], ...], token: int) -> None:
+        # The answer to an earlier question, or life, knows nothing of what came after.
+        if self._is_counting and token == self._counted_token:
+            self.take_count(refs)
+
     def take_count(self, refs: tuple[ActorRef[Any], ...]) -> None:
         """Learn who runs; what was asked for before the question, and does not, was lost."""
         self._is_counting = False
@@ -377,6 +449,55 @@ class GateActor(LoopActor[GateMessage]):
                 self.monitor(ref)
         for token in [token for token in self._starting if token <= self._counted_token]:
             self._on_refused(token, Refusal.NOT_STARTED)
+        self._tell_count()
+
+    # --- other workers ---------------------------------------------------------------------------
+
+    def _on_others(
+        self, message: CountPermits | ShareChanged | ShareOver | FailuresElsewhere
+    ) -> None:
+        match message:
+            case CountPermits(reply_to=reply_to):
+                self._has_told_count = False
+                # While it is not known who runs, there is nothing to say.
+                if not self._is_counting:
+                    reply_to.offer(self._permits_counted())
+            case ShareChanged(share=share, lasts_s=lasts_s, number=number):
+                self._share, self._share_number = share, number
+                self._has_told_count = False
+                self.start_timer(ShareOver, ShareOver(), lasts_s)
+            case ShareOver():
+                self._share = None
+            case FailuresElsewhere(news=news, at_s=at_s):
+                self._breakers.heard_elsewhere(news, at_s)
+
+    def _limit_changed(self, running_max: int) -> None:
+        self._running_max = running_max
+        self._tell_count()
+
+    def _tell_count(self) -> None:
+        """Say unasked how things stand; once, until an answer comes."""
+        if self._sharer is None or self._has_told_count:
+            return
+        sharer = self.system.find(self._sharer)
+        if sharer is not None:
+            self._has_told_count = sharer.offer(self._permits_counted())
+
+    def _permits_counted(self) -> PermitsCounted:
+        return PermitsCounted(
+            running=self.in_use,
+            waiting=self._waiting.count,
+            share=self._share,
+            total=self._running_max,
+            life=self.life,
+            number=self._share_number,
+        )
+
+    def _pass_on(self, news: KeyNews) -> None:
+        exchange = None if self._exchange is None else self.system.find(self._exchange)
+        if exchange is not None:
+            at_s = self.system.clock.now_s()
+            exchange.offer(KeyTurned(news=replace(news, gate=self.name), at_s=at_s))
 
 
 def _found(

@@ -7,7 +7,7 @@ together. Its policy comes with each piece of work, so a changed one counts from
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from actors.kernel.permit import KeyPolicy
@@ -24,8 +24,10 @@ from supervisor.breaker import (
     failed,
     rejudged,
     succeeded,
+    told,
     undecided,
 )
+from supervisor.cluster import KeyNews, Terms, Turn
 from supervisor.kept import floor_of
 
 # How many keys with something to remember are kept; the one unused longest goes first.
@@ -54,10 +56,14 @@ class Breakers:
 
     Args:
         now_s: reads the clock.
+        tell: told of what other workers should hear of; None: there are no others.
     """
 
-    def __init__(self, now_s: Callable[[], float]) -> None:
+    def __init__(
+        self, now_s: Callable[[], float], tell: Callable[[KeyNews], None] | None = None
+    ) -> None:
         self._now_s = now_s
+        self._tell = tell
         self._states: OrderedDict[str, State] = OrderedDict()
 
     def held(self, keys: tuple[KeyPolicy, ...]) -> Held | None:
@@ -102,7 +108,23 @@ class Breakers:
             before = self._states.get(each.key)
             if before is None and not isinstance(reason, Crashed):
                 continue  # A key without failures has nothing to learn from that.
-            self._remember(each.key, self._after(each, before or CLOSED, probes, reason))
+            after = self._after(each, before or CLOSED, probes, reason)
+            if self._tell is not None:
+                news = _news(each, before or CLOSED, after, probes, reason)
+                if news is not None:
+                    self._tell(news)
+            self._remember(each.key, after)
+
+    def heard_elsewhere(self, news: Iterable[KeyNews], at_s: float) -> None:
+        """Count what happened to keys in other workers, as if it had happened here.
+
+        Args:
+            news: what happened, in its order.
+            at_s: when their age was told.
+        """
+        for each in news:
+            state = self._states.get(each.key, CLOSED)
+            self._remember(each.key, told(state, each, at_s=at_s - each.age_s))
 
     def counts(self) -> KeyCounts:
         """Count the keys by their state."""
@@ -145,6 +167,35 @@ class Breakers:
         self._states.move_to_end(key)
         if len(self._states) > KEYS_MAX:
             self._states.popitem(last=False)
+
+
+def _news(
+    key: KeyPolicy, before: State, after: State, probes: tuple[str, ...], reason: ExitReason
+) -> KeyNews | None:
+    """Return what an end here means to other workers, if it means anything."""
+    is_probe = isinstance(before, HalfOpen) and key.key in probes
+    if isinstance(reason, Normal):
+        has_recovered = is_probe and after == CLOSED
+        return KeyNews(gate="", key=key.key, turn=Turn.RECOVERED) if has_recovered else None
+    policy = key.policy
+    limit = policy.intensity
+    if limit is None or not isinstance(reason, Crashed) or not policy.is_counted(reason.error):
+        return None
+    if not is_probe and not isinstance(before, Closed):
+        return None  # Let in before it opened: no news.
+    return KeyNews(
+        gate="",
+        key=key.key,
+        turn=Turn.PROBE_FAILED if is_probe else Turn.FAILED,
+        terms=Terms(
+            restarts_max=limit.restarts_max,
+            window_s=limit.window_s,
+            hold_s=policy.hold_s,
+            floor_max_s=policy.backoff.floor_max_s,
+            history_max=key.history_max,
+        ),
+        floor_s=floor_of(reason) or 0.0,
+    )
 
 
 _PASS = Pass(CLOSED)

@@ -54,10 +54,14 @@ class LoopClock:
         self.now_s = loop.time
         self.wall_s = wall_s
         self._call_at = loop.call_at
+        self._call_soon = loop.call_soon
         # uvloop counts timers in whole milliseconds and rounds to the nearest one: every other
         # timer would run before its time, and find nothing due.
         self._rounding_s = MILLISECOND_S / 2 if type(loop).__module__ == "uvloop" else 0.0
 
     def call_at(self, when_s: float, callback: Callable[[], object]) -> Timer:
         """See `Clock.call_at`."""
+        if self._rounding_s and when_s <= self.now_s():
+            # What is due already need not wait for the next millisecond.
+            return self._call_soon(callback)
         return self._call_at(when_s + self._rounding_s, callback)

@@ -59,8 +59,8 @@ def watched(
     class WatchedGate(gate):  # type: ignore[valid-type, misc]  # which gate is only known here
         """A gate under observation."""
 
-        def __init__(self, children: ActorRef[object] | str | None) -> None:
-            super().__init__(children)
+        def __init__(self, children: ActorRef[object] | str | None, **others: object) -> None:
+            super().__init__(children, **others)
             self.book = book_of(self.name)
 
         def on_start(self) -> object:

@@ -253,6 +253,10 @@ ON_THE_WAY: Final = {
     "drained": "9: once the faults stop, nothing waits to be committed any more",
     "recovery": "9: once the faults stop, everything works again",
     "nobody left": "5: after quiet, only the fixed actors live",
+    "answered": "SPEC 45: every turn is answered, whatever the store does",
+    "kept": "2, SPEC 155: what an answer is marked with is there, and is sent back in later turns",
+    "logged": "SPEC 168, 171: a session log that was handed over ends in an archive",
+    "isolation": "no chat is given what belongs to another one",
 }
 
 

@@ -187,6 +187,26 @@ class StorageSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SharingSettings:
+    """What is shared through Redis (SPEC 161-165, 178). The same for everybody.
+
+    Attributes:
+        is_wanted: use Redis where everything it takes is there.
+        cache_ttl_s: how long it keeps what the database has as well.
+        warn_rows: rows that wait for the database, from which on that is said.
+        flush_failures_max: failures in a row before writing to the database is held.
+        dumps_costs, costs_ttl_s: whether what each call used goes there, and for how long.
+    """
+
+    is_wanted: bool = True
+    cache_ttl_s: float = 600.0
+    warn_rows: int = 100
+    flush_failures_max: int = 5
+    dumps_costs: bool = False
+    costs_ttl_s: float = 900.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MemorySettings:
     """What is kept of one user's answers (SPEC 43, 44).
 

@@ -25,6 +25,7 @@ from bridge.config.setting_groups import (
     ReasoningSettings,
     RequestSettings,
     RoutingSettings,
+    SharingSettings,
     ShowSettings,
     StorageSettings,
     ThinkingPlace,
@@ -32,7 +33,12 @@ from bridge.config.setting_groups import (
     ToolMode,
     ToolSettings,
 )
-from bridge.config.storage_valves import memory_settings, session_log_settings, storage_settings
+from bridge.config.storage_valves import (
+    memory_settings,
+    session_log_settings,
+    sharing_settings,
+    storage_settings,
+)
 from bridge.config.user_valves import UserValves
 from bridge.config.valves import Valves
 from bridge.config.valves_models import ALL_MODELS
@@ -109,6 +115,7 @@ class Settings:
     timing: TimingSettings = field(default_factory=TimingSettings)
     storage: StorageSettings = field(default_factory=StorageSettings)
     memory: MemorySettings = field(default_factory=MemorySettings)
+    sharing: SharingSettings = field(default_factory=SharingSettings)
     session_logs: SessionLogSettings = field(default_factory=SessionLogSettings)
 
 
@@ -181,6 +188,7 @@ def settings_from(
         storage=storage,
         memory=memory_settings(valves),
         session_logs=session_logs,
+        sharing=sharing_settings(valves),
         timing=TimingSettings(
             is_enabled=valves.ENABLE_TIMING_LOG, path=valves.TIMING_LOG_FILE.strip()
         ),

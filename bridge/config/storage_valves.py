@@ -8,7 +8,7 @@ from actors.log_values import Compression, LogFormat
 from actors.ports import Secret, SessionLogSettings
 from actors.recall import ReasoningRetention
 from bridge.config.errors import ValveProblem
-from bridge.config.setting_groups import MemorySettings, StorageSettings
+from bridge.config.setting_groups import MemorySettings, SharingSettings, StorageSettings
 from bridge.config.valves import Valves
 from bridge.crypto.secret_box import Undecryptable, decrypt_valve
 
@@ -27,14 +27,14 @@ def storage_settings(valves: Valves, secret_key: str) -> StorageSettings:
         valves: what the admin set.
         secret_key: `WEBUI_SECRET_KEY`, or "" when there is none.
     """
-    names = (
-        "ARTIFACT_DATABASE_URL",
-        "ARTIFACT_ENCRYPTION_KEY",
-        "ARTIFACT_ENCRYPTION_KEY_PREVIOUS",
-    )
-    opened = {name: _opened(getattr(valves, name), secret_key) for name in names}
-    problem = next((_unopened(name) for name in names if opened[name] is None), None)
-    url, key, previous = (opened[name] or "" for name in names)
+    secrets = {
+        "ARTIFACT_DATABASE_URL": valves.ARTIFACT_DATABASE_URL,
+        "ARTIFACT_ENCRYPTION_KEY": valves.ARTIFACT_ENCRYPTION_KEY,
+        "ARTIFACT_ENCRYPTION_KEY_PREVIOUS": valves.ARTIFACT_ENCRYPTION_KEY_PREVIOUS,
+    }
+    opened = {name: _opened(secret, secret_key) for name, secret in secrets.items()}
+    problem = next((_unopened(name) for name, secret in opened.items() if secret is None), None)
+    url, key, previous = (secret or "" for secret in opened.values())
     if key and len(key) < KEY_CHARS_MIN:
         # Short keys of earlier days may still open what they sealed.
         problem = problem or _too_short(len(key))
@@ -57,6 +57,18 @@ def memory_settings(valves: Valves) -> MemorySettings:
         retention=ReasoningRetention(valves.PERSIST_REASONING_TOKENS),
         keeps_tools=valves.PERSIST_TOOL_RESULTS,
         batch_rows=valves.DB_BATCH_SIZE,
+    )
+
+
+def sharing_settings(valves: Valves) -> SharingSettings:
+    """Turn the valves of Redis into settings."""
+    return SharingSettings(
+        is_wanted=valves.ENABLE_REDIS_CACHE,
+        cache_ttl_s=float(valves.REDIS_CACHE_TTL_SECONDS),
+        warn_rows=valves.REDIS_PENDING_WARN_THRESHOLD,
+        flush_failures_max=valves.REDIS_FLUSH_FAILURE_LIMIT,
+        dumps_costs=valves.COSTS_REDIS_DUMP,
+        costs_ttl_s=float(valves.COSTS_REDIS_TTL_SECONDS),
     )
 
 

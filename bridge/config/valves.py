@@ -14,6 +14,7 @@ from bridge.config.valves_load import LoadValves
 from bridge.config.valves_logging import LogValves
 from bridge.config.valves_models import ModelValves
 from bridge.config.valves_reasoning import ReasoningValves
+from bridge.config.valves_redis import RedisValves
 from bridge.config.valves_session_logs import SessionLogValves
 from bridge.config.valves_storage import StorageValves
 from bridge.config.valves_templates import TemplateValves
@@ -25,6 +26,7 @@ class Valves(
     TemplateValves,
     LogValves,
     SessionLogValves,
+    RedisValves,
     StorageValves,
     LoadValves,
     DisplayValves,

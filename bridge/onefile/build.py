@@ -23,8 +23,8 @@ from bridge.onefile.slim import slim
 ENTRY = "bridge.owui.pipe"
 LOADER = "bridge.owui.loader"
 
-READABLE_MAX_BYTES = 1_500_000
-COMPRESSED_MAX_BYTES = 250_000
+READABLE_MAX_BYTES = 2_000_000
+COMPRESSED_MAX_BYTES = 320_000
 
 # Open WebUI replaces these in the whole text of a function, strings and comments included.
 REWRITTEN_PHRASES = ("from utils", "from apps", "from main", "from config")

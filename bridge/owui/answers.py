@@ -17,7 +17,7 @@ from actors.request import is_weather
 from bridge.owui.error_kinds import Condition
 from bridge.owui.error_text import cut_notice
 from bridge.owui.event_sink import OwuiSink
-from bridge.owui.reception import Call
+from bridge.owui.reception import Call, payer_of
 from bridge.owui.residence import Visit
 from bridge.transforms.chat_chunks import (
     ChunkWriter,
@@ -73,6 +73,7 @@ def asked(visit: Visit, call: Call) -> AskFuture:
         servers=call.servers,
         remedies=call.snapshot.remedies,
         place=call.place,
+        payer=payer_of(call.given),
         is_task=not call.request.is_streaming,
     )
     visit.asking = asking

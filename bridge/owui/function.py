@@ -5,7 +5,7 @@ version: 0.2.0
 license: MIT
 description: Every OpenRouter model in Open WebUI, each answer kept going by supervised actors.
 required_open_webui_version: 0.6.28
-requirements: pykka~=4.5.0, msgspec~=0.22
+requirements: pykka~=4.5.0, msgspec~=0.22, lz4~=4.0, pyzipper~=0.3
 """  # noqa: D205, D212, D415 - Open WebUI reads these lines, and its first must be bare quotes
 
 # The front of the file that an administrator pastes into Open WebUI. `greenroom pipe` writes

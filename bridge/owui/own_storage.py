@@ -119,3 +119,7 @@ class SessionLogAnnex:
     def close(self) -> None:
         """See `Annex`."""
         self._desk.close()
+
+    def exit(self) -> None:
+        """See `Annex`."""
+        self._desk.leave()

@@ -136,6 +136,10 @@ class _Door:
         """Stop the tree behind this door; the next call starts it again (SPEC 192)."""
         await self.residence.close()
 
+    def shutdown(self) -> None:
+        """Ask for a close and return, from any thread (SPEC 191)."""
+        self.residence.shut_down()
+
     # --- the list of models ----------------------------------------------------------------------
 
     async def pipes(self) -> list[dict[str, str]]:

@@ -7,13 +7,16 @@ from dataclasses import replace
 
 from actors.values import WireFormat
 from bridge.app import Ports
+from bridge.config.settings import Settings
 from bridge.openrouter.client import AiohttpProvider
 from bridge.openrouter.codec_chat import ChatCodec
 from bridge.openrouter.codec_responses import ResponsesCodec
 from bridge.openrouter.http_defaults import TlsContext
 from bridge.openrouter.model_list import HttpxCatalog
+from bridge.owui.own_cluster import own_cluster
 from bridge.owui.own_storage import OwnStorage, SessionLogAnnex
 from bridge.owui.session_logs import SessionLogDesk
+from bridge.storage.live_rows import LiveRows
 
 
 def provider_ports() -> Ports:
@@ -42,17 +45,33 @@ def real_ports(function_id: str, logs: SessionLogDesk) -> Ports:
     """
     provider = provider_ports()
     storage = OwnStorage(function_id)
+    cluster = own_cluster(function_id, LiveRows(storage.store))
+
+    def obey(settings: Settings) -> bool:
+        if cluster is not None:
+            cluster.obey(settings.sharing)
+        return storage.obey(settings)
 
     async def close() -> None:
         try:
             await provider.close()
         finally:
-            await asyncio.to_thread(storage.store.close)
+            await asyncio.to_thread((storage.store if cluster is None else cluster).close)
 
-    return replace(
+    made = replace(
         provider,
         store=storage.store,
-        obey=storage.obey,
+        obey=obey,
         annex=SessionLogAnnex(logs, storage),
         close=close,
+    )
+    if cluster is None:
+        return made
+    return replace(
+        made,
+        store=cluster.cluster.store,
+        pending=cluster.cluster.pending,
+        lease=cluster.cluster.lease,
+        sharing=cluster.sharing,
+        costs=cluster.cluster.costs,
     )

@@ -17,7 +17,7 @@ from msgspec import Struct
 from actors.kernel.entropy import Entropy
 from actors.ports import ToolBox
 from actors.values import ChatRequest, Model, Noticed, ToolEnded
-from bridge.app import NO_SERVERS, Place
+from bridge.app import NO_SERVERS, Payer, Place
 from bridge.config.setting_groups import ToolMode
 from bridge.config.settings import Settings
 from bridge.owui.error_kinds import Condition
@@ -280,6 +280,13 @@ class Reception:
             looks=looks,
             store_image=store,
         )
+
+
+def payer_of(given: Given) -> Payer | None:
+    """Who is accounted for (SPEC 178)."""
+    said = [given.user.get(name) for name in ("id", "email", "name")]
+    user_id, email, name = (each if isinstance(each, str) else "" for each in said)
+    return Payer(user_id=user_id, email=email, name=name) if user_id and email and name else None
 
 
 def _place(caller: Caller) -> Place | None:

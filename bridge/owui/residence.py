@@ -12,12 +12,14 @@ import asyncio
 import logging
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from types import ModuleType
 from typing import Any, Final
 
 from actors.kernel.future import AskFuture
 from actors.kernel.ref import ActorRef
 from bridge.app import App, Ports
+from bridge.owui.exit_watch import watch_exit
 
 _log = logging.getLogger("greenroom.residence")
 
@@ -25,6 +27,9 @@ IDLE_STOP_S: Final = 900.0
 
 # What the actors of a stopped chat get to let go of their connection.
 CHAT_STOP_S: Final = 0.1
+
+# What the last steps of cancelled tasks get when the loop is about to end.
+LAST_TURNS_S: Final = 0.1
 
 TABLE_NAME: Final = "_greenroom_residences"
 
@@ -111,7 +116,8 @@ class Residence:
         build: which build this is.
         ports: makes the adapters for a new tree.
         release: forgets the modules of a build that runs nowhere any more.
-        guards_loop: watch the loop from a thread; a simulated one takes no visits from threads.
+        guards_loop: watch the loop from a thread, and the end of the program; a simulated loop
+            takes no visits from threads.
     """
 
     def __init__(
@@ -136,6 +142,7 @@ class Residence:
         self._idle_since_s = 0.0
         self._idle_timer: asyncio.TimerHandle | None = None
         self._closing: set[asyncio.Task[None]] = set()
+        self._unwatch: Callable[[], None] = _unwatched
         # At once, not at the first use: a build that is never used has to be released as well.
         self._place = f"{build} {id(self):x}"
         residences_here().setdefault(function_id, {})[self._place] = self.retire
@@ -159,9 +166,15 @@ class Residence:
                 self._close(app)
             self._app = None
             app = self._app = App(
-                self._ports(), name=self._function_id, guards_loop=self._guards_loop
+                self._ports(),
+                name=self._function_id,
+                guards_loop=self._guards_loop,
+                guards_exit=self._guards_loop,
             )
             self._loop = loop
+            self._unwatch()
+            if self._guards_loop:
+                self._unwatch = watch_exit(self._on_exit)
             self._move_in()
         self._guests += 1
         return Visit(app, self._leave)
@@ -171,6 +184,13 @@ class Residence:
         self._is_retiring = True
         if not self._guests:
             self._stop()
+
+    def shut_down(self) -> None:
+        """Ask for a close and return, from any thread (SPEC 191). Harmless without a tree."""
+        loop = self._loop
+        if self._app is not None and loop is not None and not loop.is_closed():
+            with suppress(RuntimeError):  # It was closed between.
+                loop.call_soon_threadsafe(self._stop)
 
     async def close(self) -> None:
         """Stop the tree, which lets running chats finish; a later call starts a new one."""
@@ -220,6 +240,8 @@ class Residence:
             self._idle_timer = None
         app, self._app = self._app, None
         loop = self._loop
+        self._unwatch()
+        self._unwatch = _unwatched
         if app is None or loop is None or loop.is_closed():
             if self._is_retiring:
                 self._move_out()
@@ -227,6 +249,31 @@ class Residence:
             self._close(app)
         else:
             loop.call_soon_threadsafe(self._close, app)
+
+    def _on_exit(self, has_left: Callable[[], None]) -> None:
+        """The server is told to end; this runs between two steps of whatever the loop does."""
+        app, loop = self._app, self._loop
+        if app is None or loop is None or loop.is_closed():
+            has_left()
+        else:
+            loop.call_soon_threadsafe(self._leave_with, app, has_left)
+
+    def _leave_with(self, app: App, has_left: Callable[[], None]) -> None:
+        task = asyncio.get_running_loop().create_task(self._left(app, has_left))
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
+
+    async def _left(self, app: App, has_left: Callable[[], None]) -> None:
+        """Let running chats finish as long as the server lets the loop run."""
+        try:
+            await app.close(self._grace_s)
+        except asyncio.CancelledError:
+            # The loop is about to end. The others are told of it in the same moment: let them.
+            await asyncio.sleep(LAST_TURNS_S)
+            app.leave()
+            raise
+        finally:
+            has_left()
 
     def _close(self, app: App) -> None:
         # A task of the door's own: the tree that it closes cannot be its supervisor.
@@ -246,3 +293,7 @@ class Residence:
         residences_here().get(self._function_id, {}).pop(self._place, None)
         if self._release is not None:
             self._release(self._build)
+
+
+def _unwatched() -> None:
+    """Nothing is watched."""

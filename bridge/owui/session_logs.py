@@ -87,6 +87,11 @@ class SessionLogDesk:
         """
         self._logs.close()
 
+    def leave(self) -> None:
+        """The program ends: hand over within a bound, straight into archives of their own."""
+        self._system = None
+        self._logs.close()
+
     # --- with each request -----------------------------------------------------------------------
 
     def begin(self, owner: LogOwner, settings: SessionLogSettings) -> bool:

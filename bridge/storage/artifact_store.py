@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TypeVar
@@ -107,14 +107,8 @@ class SqlArtifactStore:
 
     def save(self, artifacts: Sequence[Artifact]) -> None:
         """See `ArtifactStore`."""
-        rows = [self._row(artifact) for artifact in artifacts]
-        if not rows:
-            return
-        now = self._now()
-        # Always in the same order: two writers of the same rows must not wait for each other.
-        rows.sort(key=lambda row: row.id)
-        values = [{**columns_of(row), "created_at": now} for row in rows]
-        self.run(partial(insert_rows, values=values))
+        now_s = self._watch.wall_s()
+        self.save_rows([(self.row_of(artifact), now_s) for artifact in artifacts])
 
     def load(self, chat_id: str, ids: Sequence[str]) -> Recalled:
         """See `ArtifactStore`. An id that is asked for twice is given once."""
@@ -122,16 +116,15 @@ class SqlArtifactStore:
         if not asked:
             return Recalled()
         chat = chat_column(chat_id)
-        found = self._run(partial(_look_up, tables=self._opened(), chat=chat, ids=list(asked)))
-        self._refresh(chat, found)
-        rows = {column: row for _, there in found for column, row in there.items()}
+        rows = self.load_rows(chat, list(asked))
+        self.refresh_rows(chat, list(rows))
         artifacts: list[Artifact] = []
         broken: Counter[str] = Counter()
         for column, artifact_id in asked.items():
             if column not in rows:
                 continue
             try:
-                artifacts.append(self._read(rows[column], artifact_id, chat_id))
+                artifacts.append(self.artifact_of(rows[column], artifact_id, chat_id))
             except RowUnreadable as unreadable:
                 broken[unreadable.why] += 1
         for why, count in broken.items():
@@ -144,10 +137,7 @@ class SqlArtifactStore:
 
     def forget(self, chat_id: str, ids: Sequence[str]) -> int:
         """See `ArtifactStore`."""
-        chat, wanted = chat_column(chat_id), list(dict.fromkeys(map(id_column, ids)))
-        if not wanted:
-            return 0
-        return self._run(partial(_forget, tables=self._opened(), chat=chat, ids=wanted))
+        return self.forget_rows(chat_column(chat_id), list(dict.fromkeys(map(id_column, ids))))
 
     def sweep(self, older_than_s: float, rows_max: int) -> int:
         """See `ArtifactStore`. Each slice is a transaction of its own."""
@@ -163,6 +153,89 @@ class SqlArtifactStore:
             self._tables = ()
             self._is_checked = False
             self._transactions.close()
+
+    # --- rows, for a store that keeps them elsewhere as well -------------------------------------
+
+    def row_of(self, artifact: Artifact) -> Row:
+        """Write an artifact as a row, sealed where the policy says so.
+
+        Raises:
+            StoreMisfit: it is too large to be sealed.
+        """
+        try:
+            return row_of(artifact, self._sealer, self._policy)
+        except SealBroken:
+            pass
+        # Outside of the block above: what was caught there holds the payload.
+        raise misfit(TOO_LARGE)
+
+    def artifact_of(self, row: Row | None, artifact_id: str, chat_id: str) -> Artifact:
+        """Read a row that was asked for by this id and chat.
+
+        Raises:
+            RowUnreadable: it gives no artifact.
+        """
+        if row is None:
+            raise RowUnreadable
+        return artifact_of(row, self._sealer, artifact_id=artifact_id, chat_id=chat_id)
+
+    def save_rows(self, rows: Sequence[tuple[Row, float]]) -> None:
+        """Keep rows as `save` does; beside each, the wall clock at which it was last used.
+
+        Raises:
+            StoreError: nothing is known to be kept.
+        """
+        if not rows:
+            return
+        # Always in the same order: two writers of the same rows must not wait for each other.
+        values = [
+            {**columns_of(row), "created_at": _utc(used_s)}
+            for row, used_s in sorted(rows, key=lambda pair: pair[0].id)
+        ]
+        self.run(partial(insert_rows, values=values))
+
+    def load_rows(self, chat: str, ids: Sequence[str]) -> dict[str, Row | None]:
+        """Return the rows of a chat that are there, by id; both as their columns have them.
+
+        None: what is in it is no text.
+
+        Raises:
+            StoreError: nothing can be read now.
+        """
+        return self._run(partial(_look_up, tables=self._opened(), chat=chat, ids=ids))
+
+    def forget_rows(self, chat: str, ids: Sequence[str]) -> int:
+        """Delete rows of a chat, both as their columns have them; return how many there were.
+
+        Raises:
+            StoreError: it cannot be done now.
+        """
+        if not ids:
+            return 0
+        return self._run(partial(_forget, tables=self._opened(), chat=chat, ids=ids))
+
+    def refresh_rows(self, chat: str, ids: Sequence[str], used_s: float | None = None) -> None:
+        """Keep rows for another term, if that can be done now; who reads has them either way.
+
+        Args:
+            chat: as its column has it.
+            ids: likewise.
+            used_s: when they were used, by the wall clock; None: now.
+        """
+        if not ids:
+            return
+        used = self._now() if used_s is None else _utc(used_s)
+        try:
+            self._run(partial(_touch, tables=self._opened(), chat=chat, ids=ids, used=used))
+        except StoreError as error:
+            # Said once, until it works again: it happens at every read of every chat.
+            if not self._is_refresh_failing:
+                _log.warning(
+                    "artifacts are read, but not kept for longer: %s", type(error).__name__
+                )
+            self._is_refresh_failing = True
+        else:
+            self._is_refresh_failing = False
 
     # --- how a call is carried out ---------------------------------------------------------------
 
@@ -208,42 +281,6 @@ class SqlArtifactStore:
 
     # --- writing and reading ---------------------------------------------------------------------
 
-    def _row(self, artifact: Artifact) -> Row:
-        try:
-            return row_of(artifact, self._sealer, self._policy)
-        except SealBroken:
-            pass
-        # Outside of the block above: what was caught there holds the payload.
-        raise misfit(TOO_LARGE)
-
-    def _read(self, row: Row | None, artifact_id: str, chat_id: str) -> Artifact:
-        if row is None:
-            raise RowUnreadable
-        return artifact_of(row, self._sealer, artifact_id=artifact_id, chat_id=chat_id)
-
-    def _refresh(self, chat: str, found: Sequence[_Found]) -> None:
-        """Keep rows for another term; who reads has them either way."""
-        used = [(table, list(rows)) for table, rows in found if rows]
-        if not used:
-            return
-        now = self._now()
-
-        def touch(connection: Connection) -> None:
-            for table, ids in used:
-                touch_rows(connection, table, chat=chat, ids=ids, now=now)
-
-        try:
-            self._run(touch)
-        except StoreError as error:
-            # Said once, until it works again: it happens at every read of every chat.
-            if not self._is_refresh_failing:
-                _log.warning(
-                    "artifacts are read, but not kept for longer: %s", type(error).__name__
-                )
-            self._is_refresh_failing = True
-        else:
-            self._is_refresh_failing = False
-
     def _sweep(self, table: Table, before: datetime, rows_max: int) -> int:
         deleted = 0
         while deleted < rows_max:
@@ -257,30 +294,43 @@ class SqlArtifactStore:
         return deleted
 
     def _now(self) -> datetime:
-        """UTC without a zone, as the column has it."""
-        return datetime.fromtimestamp(self._watch.wall_s(), UTC).replace(tzinfo=None)
-
-
-_Found = tuple[Table, Mapping[str, Row | None]]
+        return _utc(self._watch.wall_s())
 
 
 def _look_up(
     connection: Connection, *, tables: tuple[Table, ...], chat: str, ids: Sequence[str]
-) -> Sequence[_Found]:
-    """Return which rows each table has; each row once.
+) -> dict[str, Row | None]:
+    """Return the rows that are there, from whichever table has them.
 
     A rotation may move a row from an earlier table to the current one between two of these
     looks, so what was in neither is looked for in the current one again.
     """
     current, *earlier = tables
-    found: list[_Found] = []
+    found: dict[str, Row | None] = {}
     missing = ids
     for table in (current, *earlier, *(tables[:1] if earlier else ())):
         if missing:
             rows = select_rows(connection, table, chat=chat, ids=missing)
-            found.append((table, rows))
+            found.update(rows)
             missing = [each for each in missing if each not in rows]
     return found
+
+
+def _utc(wall_s: float) -> datetime:
+    """UTC without a zone, as the column has it."""
+    return datetime.fromtimestamp(wall_s, UTC).replace(tzinfo=None)
+
+
+def _touch(
+    connection: Connection,
+    *,
+    tables: tuple[Table, ...],
+    chat: str,
+    ids: Sequence[str],
+    used: datetime,
+) -> None:
+    for table in tables:
+        touch_rows(connection, table, chat=chat, ids=ids, used=used)
 
 
 def _forget(

@@ -74,11 +74,19 @@ class LiveStore(Generic[W, S]):
     def save(self, artifacts: Sequence[Artifact]) -> None:
         """See `ArtifactStore`. Says once why nothing is kept, and once that it is again."""
         with self.used() as store:
-            try:
-                store.save(artifacts)
-            except StoreError as error:
-                self._tell(error)
-                raise
+            self.watch_save(lambda: store.save(artifacts))
+
+    def watch_save(self, save: Callable[[], None]) -> None:
+        """Save, and tell the admin where that began to fail, or works again.
+
+        Raises:
+            StoreError: what `save` raised.
+        """
+        try:
+            save()
+        except StoreError as error:
+            self._tell(error)
+            raise
         self._tell(None)
 
     def load(self, chat_id: str, ids: Sequence[str]) -> Recalled:
@@ -112,17 +120,27 @@ class LiveStore(Generic[W, S]):
         Raises:
             StoreError: it cannot be used, or not now.
         """
+        with self.meant() as store:
+            try:
+                store.open()
+            except StoreError as error:
+                self._tell(error)
+                raise
+            yield store
+
+    @contextmanager
+    def meant(self) -> Iterator[S]:
+        """Give the store that is meant, for what needs no connection.
+
+        Raises:
+            StoreError: there is none.
+        """
         try:
             made = self._taken()
         except StoreError as error:
             self._tell(error)
             raise
         try:
-            try:
-                made.store.open()
-            except StoreError as error:
-                self._tell(error)
-                raise
             yield made.store
         finally:
             self._left(made)

@@ -10,7 +10,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Integer, Table, delete, insert, select, text, type_coerce, update
+from sqlalchemy import (
+    Boolean,
+    Integer,
+    Table,
+    bindparam,
+    delete,
+    func,
+    insert,
+    select,
+    text,
+    type_coerce,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
 from sqlalchemy.sql.dml import Insert
@@ -20,6 +32,9 @@ from bridge.storage.rows import STAGED_LOGS, Row
 
 # Ids in one statement. SQLite's oldest bound for parameters is 999.
 IDS_MAX: Final = 500
+
+# Of a slice whose size is not known yet.
+_ROWS_PER_FETCH: Final = 50
 
 # Bounds for this transaction alone, so that a pooler or a borrowed engine keeps its own; and a
 # commit that was acknowledged is on the disk, also where the server's default is laxer.
@@ -86,6 +101,86 @@ def select_rows(
     return found
 
 
+def slice_after(
+    connection: Connection, table: Table, *, after: str, rows_max: int, bytes_max: int
+) -> list[tuple[str, Row | None]]:
+    """Return the next rows in the order of their ids, which nobody else changes before the commit.
+
+    Args:
+        connection: in a transaction of its own.
+        table: of these rows.
+        after: the id of the last row of the slice before; "" begins.
+        rows_max: how many at most.
+        bytes_max: fewer rows, but one at least, where their payloads are larger than this.
+
+    Returns:
+        Each with its id; None: what is in it is no text.
+    """
+    if connection.dialect.name == "sqlite":
+        # The driver begins a transaction with the first change only: too late for what was read.
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+    statement = select(*_read_columns(table)).where(table.c.id > after).order_by(table.c.id)
+    statement = statement.limit(rows_max).with_for_update()
+    rows: list[tuple[str, Row | None]] = []
+    size_bytes = 0
+    with connection.execute(statement.execution_options(yield_per=_ROWS_PER_FETCH)) as result:
+        for values in result.mappings():
+            rows.append((values["id"], _row(values)))
+            size_bytes += len(values["payload"] or "")
+            if size_bytes >= bytes_max:
+                break
+    return rows
+
+
+def move_rows(
+    connection: Connection, source: Table, target: Table, *, payloads: Sequence[Mapping[str, Any]]
+) -> None:
+    """Copy rows with other payloads, delete them where they were. Those that are there stay.
+
+    Args:
+        connection: in the transaction in which they were read.
+        source: the table that has them.
+        target: another table.
+        payloads: of each row `b_id`, `b_payload` and `b_is_encrypted`.
+    """
+    new = {
+        "payload": bindparam("b_payload", type_=target.c.payload.type),
+        "is_encrypted": bindparam("b_is_encrypted", type_=Boolean()),
+    }
+    names = [column.name for column in target.columns]
+    rows = select(*(new.get(name, source.c[name]) for name in names)).where(
+        source.c.id == bindparam("b_id")
+    )
+    copy: Insert
+    if connection.dialect.name == "sqlite":
+        copy = sqlite.insert(target).from_select(names, rows).on_conflict_do_nothing()
+    else:
+        copy = postgresql.insert(target).from_select(names, rows).on_conflict_do_nothing()
+    connection.execute(copy, list(payloads))
+    for some in _slices([each["b_id"] for each in payloads]):
+        connection.execute(delete(source).where(source.c.id.in_(some)))
+
+
+def reseal_rows(
+    connection: Connection, table: Table, *, payloads: Sequence[Mapping[str, Any]]
+) -> None:
+    """Replace payloads, given as in `move_rows`. Nothing else of the rows changes."""
+    statement = (
+        update(table)
+        .where(table.c.id == bindparam("b_id"))
+        .values(
+            payload=bindparam("b_payload", type_=table.c.payload.type),
+            is_encrypted=bindparam("b_is_encrypted", type_=Boolean()),
+        )
+    )
+    connection.execute(statement, list(payloads))
+
+
+def count_rows(connection: Connection, table: Table) -> int:
+    """Count all there are."""
+    return connection.scalar(select(func.count()).select_from(table)) or 0
+
+
 def _read_columns(table: Table) -> list[ColumnElement[Any]]:
     """Name what is read, each as the database has it: a damaged flag must not spoil the others."""
     names = ("id", "chat_id", "message_id", "model_id", "item_type", "payload")
@@ -111,12 +206,12 @@ def _row(values: Mapping[Any, Any]) -> Row | None:
 
 
 def touch_rows(
-    connection: Connection, table: Table, *, chat: str, ids: Sequence[str], now: datetime
+    connection: Connection, table: Table, *, chat: str, ids: Sequence[str], used: datetime
 ) -> None:
-    """Say of rows that they were used just now."""
+    """Say of rows that they were used at this time, unless they were used later."""
     for some in _slices(sorted(ids)):
-        where = _rows_of(table, chat, some)
-        connection.execute(update(table).where(*where).values(created_at=now))
+        where = (*_rows_of(table, chat, some), table.c.created_at < used)
+        connection.execute(update(table).where(*where).values(created_at=used))
 
 
 def delete_rows(connection: Connection, table: Table, *, chat: str, ids: Sequence[str]) -> int:

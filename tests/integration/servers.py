@@ -11,7 +11,7 @@ import shutil
 import socket
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -30,17 +30,24 @@ PASSWORD = "a-password-of-the-tests"
 NOBODY = "nobody"
 START_S = 40.0
 HOST = "127.0.0.1"
+PORTS = 65_536
+CLUSTER_PORTS_ABOVE = 10_000
 
 # Tests lose no power: what a killed server has handed to the kernel is there afterwards.
 SETTINGS = ("fsync=off", "max_connections=60", "shared_buffers=16MB", "max_wal_size=256MB")
 
 
 def free_port() -> int:
-    """A port of the loopback that nobody listens on at this moment."""
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A port of the loopback that nobody listens on at this moment.
+
+    A cluster needs a second one, ten thousand above it.
+    """
+    while True:
+        with socket.socket() as probe:
+            probe.bind((HOST, 0))
+            port: int = probe.getsockname()[1]
+        if port + CLUSTER_PORTS_ABOVE < PORTS:
+            return port
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +58,7 @@ class Postgres:
     binaries: Path
     port: int
     numbers: Iterator[int]
+    settings: tuple[str, ...] = SETTINGS
 
     def url(
         self,
@@ -89,7 +97,7 @@ class Postgres:
         return name
 
     def start(self) -> None:
-        settings = " ".join(f"-c {setting}" for setting in SETTINGS)
+        settings = " ".join(f"-c {setting}" for setting in self.settings)
         options = f"-p {self.port} -c listen_addresses={HOST} -k {self.folder} {settings}"
         log = str(self.folder / "log")
         self._command("pg_ctl", "-D", self._data, "-l", log, "-o", options, "-w", "start")
@@ -157,15 +165,21 @@ def reachable_binaries(folder: Path) -> Path:
 
 
 @contextmanager
-def running_postgres() -> Iterator[Postgres]:
-    """A server of one's own, for tests that stop or kill it."""
+def running_postgres(settings: Iterable[str] = ()) -> Iterator[Postgres]:
+    """A server of one's own, for tests that stop or kill it; later settings overrule."""
     folder = Path(tempfile.mkdtemp(prefix="greenroom-postgres-"))
     try:
         folder.chmod(0o755)
         binaries = reachable_binaries(folder)
         if is_root():
             shutil.chown(folder, NOBODY)
-        server = Postgres(folder=folder, binaries=binaries, port=free_port(), numbers=count(1))
+        server = Postgres(
+            folder=folder,
+            binaries=binaries,
+            port=free_port(),
+            numbers=count(1),
+            settings=(*SETTINGS, *settings),
+        )
         server.initialise()
         server.start()
         try:

@@ -15,6 +15,7 @@ from actors.artifacts import Artifact
 from actors.ports import ArtifactStore, StoreUnavailable
 from actors.values import ToolOutput
 from bridge.storage.sealing import SealPolicy
+from tests.integration.cluster_stage import ClusterStage
 from tests.integration.store_stages import (
     ITEMS,
     MemoryStage,
@@ -24,21 +25,36 @@ from tests.integration.store_stages import (
     sqlite_stage,
 )
 
-STAGES = ("memory", "sqlite", "sqlite sealed", "postgres", "postgres sealed")
+STAGES = (
+    "memory",
+    "sqlite",
+    "sqlite sealed",
+    "postgres",
+    "postgres sealed",
+    "valkey",
+    "valkey sealed",
+    "valkey-settled",
+)
 TERM_S = 100.0
 
 
 @pytest.fixture(params=STAGES)
-def stage(request: pytest.FixtureRequest, tmp_path: Path) -> Stage:
+def stage(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stage]:
     kind, _, sealed = request.param.partition(" ")
     policy = SealPolicy.EVERYTHING if sealed else SealPolicy.NOTHING
     match kind:
         case "memory":
-            return MemoryStage()
+            yield MemoryStage()
         case "sqlite":
-            return sqlite_stage(tmp_path, policy)
+            yield sqlite_stage(tmp_path, policy)
+        case "valkey" | "valkey-settled":
+            server = request.getfixturevalue("valkey_server")
+            sql = sqlite_stage(tmp_path, policy)
+            with ClusterStage(sql, server.port, is_settled=kind == "valkey-settled") as cluster:
+                yield cluster
+            return
         case _:
-            return postgres_stage(request.getfixturevalue("postgres_server"), policy)
+            yield postgres_stage(request.getfixturevalue("postgres_server"), policy)
 
 
 @contextmanager

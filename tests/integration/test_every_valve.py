@@ -22,10 +22,12 @@ from bridge.config.valves import Valves
 from bridge.owui.real_ports import provider_ports
 from bridge.standin.faults import ProviderFault
 from bridge.standin.wishes import Wish
+from tests.integration import test_every_kept_valve
 from tests.integration import valve_looks as look
 from tests.integration.promise_stage import Way, scene
 from tests.integration.quiet_stage import play_quietly
 from tests.integration.valve_looks import CLAUDE, PLAIN, THINKER, Look
+from tests.unit.test_planned_valves import PLANNED
 
 F = ProviderFault
 OURS = "Ours: {error_id}"
@@ -484,7 +486,9 @@ IDLE = {"ENABLE_STATUS_CSS_PATCH": (False, True), "SSE_WORKERS_PER_REQUEST": (1,
 
 
 def test_the_table_has_every_valve_once_and_no_other() -> None:
-    assert sorted([*(row.valve for row in ROWS), *IDLE]) == sorted(Valves.model_fields)
+    here = [row.valve for row in ROWS]
+    kept = [row.valve for row in test_every_kept_valve.ROWS]
+    assert sorted([*here, *kept, *PLANNED, *IDLE]) == sorted(Valves.model_fields)
     assert [row.valve for row in ROWS if row.first == row.second] == []
 
 

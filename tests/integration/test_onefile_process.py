@@ -66,7 +66,7 @@ def test_a_chat_without_packages_says_what_to_do_in_every_form(
     first, last = told["streamed"]
     text = first["choices"][0]["delta"]["content"]
     assert "pykka is missing" in text
-    assert 'pip install "pykka~=4.5.0" "msgspec~=0.22"' in text
+    assert 'pip install "pykka~=4.5.0" "msgspec~=0.22" "lz4~=4.0" "pyzipper~=0.3"' in text
     assert last["choices"][0]["finish_reason"] == "stop"
     for whole in (told["whole"], told["odd"]):
         assert whole["object"] == "chat.completion"

@@ -10,8 +10,8 @@ from tests.tidy.house import PRODUCT, name_of, product_files
 REWRITTEN = tuple(f"from {name}" for name in ("utils", "apps", "main", "config"))
 # Builds the pipe file and refuses these phrases in it, so it has to know them.
 MAY_NAME_REWRITTEN = "bridge/onefile/"
-# Where the world comes in: the command line, Open WebUI, and the kit for other people's tests.
-DOORS = ("bridge.cli", "bridge.owui", "actors.testing", "actors", "supervisor")
+# Where the world comes in: the command line, Open WebUI, and the kits for other people's tests.
+DOORS = ("bridge.cli", "bridge.owui", "bridge.chaos", "actors.testing", "actors", "supervisor")
 
 
 def test_every_module_says_what_it_is_for() -> None:

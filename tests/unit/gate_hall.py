@@ -19,7 +19,17 @@ from actors import (
     Then,
 )
 from actors.kernel.cell import Cell
-from supervisor import Admit, Admitted, DynamicSupervisor, GateActor, KeyPolicy, Refused
+from bridge.chaos.memory_cluster import MemoryFailureBoard, MemoryPermitLedger, MemoryServer
+from supervisor import (
+    Admit,
+    Admitted,
+    DynamicSupervisor,
+    FailureExchangeActor,
+    GateActor,
+    KeyPolicy,
+    Refused,
+    ShareActor,
+)
 from tests.unit.supervision_stage import SUP, Child, Fail, Finish, Oops, PlainChild, Stage
 
 HOLD_S = 10.0
@@ -59,17 +69,32 @@ class Hall:
         gate_mailbox: MailboxSpec | None = None,
         history_max: int = 0,
         gate: type[GateActor] = GateActor,
+        server: MemoryServer | None = None,
+        worker: str = "",
     ) -> None:
         self.stage, self.running_max, self.waiting_max = stage, running_max, waiting_max
         self.history_max = history_max
         chats = partial(DynamicSupervisor, children_max=children_max)
+        shared: tuple[ChildSpec[Any], ...] = ()
+        others: dict[str, str] = {}
+        if server is not None:
+            name = f"{SUP}/gate"
+            ledger, board = MemoryPermitLedger(server), MemoryFailureBoard(server, worker)
+            shared = (
+                ChildSpec(name="sharer", start=partial(ShareActor, ledger, worker, gate=name)),
+                ChildSpec(
+                    name="exchange", start=partial(FailureExchangeActor, board, gates=(name,))
+                ),
+            )
+            others = {"sharer": f"{SUP}/sharer", "exchange": f"{SUP}/exchange"}
         stage.supervise(
             ChildSpec(name="chats", start=chats, mailbox=MailboxSpec(messages_max=5_000)),
             ChildSpec(
                 name="gate",
-                start=partial(gate, f"{SUP}/chats"),
+                start=partial(gate, f"{SUP}/chats", **others),
                 mailbox=gate_mailbox or MailboxSpec(messages_max=5_000),
             ),
+            *shared,
             intensity=OFTEN,
         )
         self.gate = stage.ref("gate")

@@ -74,7 +74,7 @@ def test_a_database_that_is_away_comes_back_after_an_hour() -> None:
         store = store_with(loop, away_from_s=2.0)
         store.open()
         loop.stall(2.0)
-        for call in (store.open, lambda: store.save(ROWS), lambda: store.load(CHAT, IDS)):
+        for call in (lambda: store.save(ROWS), store.open, lambda: store.load(CHAT, IDS)):
             with pytest.raises(StoreUnavailable):
                 call()
         loop.stall(AWAY_S)

@@ -49,7 +49,7 @@ def test_a_command_that_does_not_exist_is_refused_with_those_that_do(
     with pytest.raises(SystemExit) as left:
         main(["dmeo"])
     assert left.value.code == 2
-    assert "'demo', 'logs', 'pipe', 'sim', 'standin'" in capsys.readouterr().err
+    assert "'demo', 'logs', 'pipe', 'rotate-key', 'sim', 'standin'" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.name)

@@ -34,3 +34,21 @@ def test_a_timer_never_runs_before_its_time(
 
     with asyncio.Runner(loop_factory=new_loop) as runner:
         assert max(runner.run(early_by())) <= 1e-9
+
+
+@pytest.mark.parametrize("new_loop", [asyncio.new_event_loop, uvloop.new_event_loop])
+def test_a_timer_that_is_due_waits_for_no_millisecond(
+    new_loop: Callable[[], asyncio.AbstractEventLoop],
+) -> None:
+    async def turns() -> int:
+        clock = LoopClock(asyncio.get_running_loop())
+        ran: list[float] = []
+        clock.call_at(clock.now_s(), lambda: ran.append(clock.now_s()))
+        turns = 0
+        while not ran:
+            await asyncio.sleep(0)
+            turns += 1
+        return turns
+
+    with asyncio.Runner(loop_factory=new_loop) as runner:
+        assert runner.run(turns()) <= 2

@@ -33,6 +33,19 @@ NUMBERS = [
     ("ARTIFACT_CLEANUP_DAYS", 90, 1, 365),
     ("ARTIFACT_CLEANUP_INTERVAL_HOURS", 1.0, 0.5, 24),
     ("DB_BATCH_SIZE", 10, 5, 20),
+    ("REDIS_CACHE_TTL_SECONDS", 600, 60, 3600),
+    ("REDIS_PENDING_WARN_THRESHOLD", 100, 1, 10000),
+    ("REDIS_FLUSH_FAILURE_LIMIT", 5, 1, 50),
+    ("COSTS_REDIS_TTL_SECONDS", 900, 60, 3600),
+    ("SESSION_LOG_RETENTION_DAYS", 90, 1, None),
+    ("SESSION_LOG_CLEANUP_INTERVAL_SECONDS", 3600, 60, None),
+    ("SESSION_LOG_ZIP_COMPRESSLEVEL", None, 0, 9),
+    ("SESSION_LOG_MAX_LINES", 20000, 100, 200000),
+    ("SESSION_LOG_ASSEMBLER_INTERVAL_SECONDS", 15, 1, None),
+    ("SESSION_LOG_ASSEMBLER_JITTER_SECONDS", 10, 0, None),
+    ("SESSION_LOG_ASSEMBLER_BATCH_SIZE", 25, 1, 500),
+    ("SESSION_LOG_STALE_FINALIZE_SECONDS", 21600, 60, None),
+    ("SESSION_LOG_LOCK_STALE_SECONDS", 1800, 60, None),
 ]
 
 EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh")
@@ -54,6 +67,8 @@ CHOICES = [
         "conversation",
         ("disabled", "next_reply", "conversation"),
     ),
+    ("SESSION_LOG_ZIP_COMPRESSION", "lzma", ("stored", "deflated", "bzip2", "lzma")),
+    ("SESSION_LOG_FORMAT", "jsonl", ("jsonl", "text", "both")),
     ("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")),
 ]
 
@@ -75,6 +90,9 @@ SWITCHES = [
     ("PERSIST_TOOL_RESULTS", True),
     ("ENCRYPT_ALL", True),
     ("ENABLE_LZ4_COMPRESSION", True),
+    ("ENABLE_REDIS_CACHE", True),
+    ("COSTS_REDIS_DUMP", False),
+    ("SESSION_LOG_STORE_ENABLED", False),
 ]
 
 TEXTS = [
@@ -86,12 +104,14 @@ TEXTS = [
     ("TIMING_LOG_FILE", "logs/timing.jsonl"),
     ("SUPPORT_EMAIL", ""),
     ("SUPPORT_URL", ""),
+    ("SESSION_LOG_DIR", "session_logs"),
 ]
 
 SECRETS = [
     "ARTIFACT_DATABASE_URL",
     "ARTIFACT_ENCRYPTION_KEY",
     "ARTIFACT_ENCRYPTION_KEY_PREVIOUS",
+    "SESSION_LOG_ZIP_PASSWORD",
 ]
 
 TEMPLATES = [

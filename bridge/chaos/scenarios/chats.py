@@ -34,9 +34,10 @@ from bridge.chaos.faults.tools import RESULT
 from bridge.chaos.invariants import breaches
 from bridge.chaos.invariants_gates import breaker_states
 from bridge.chaos.knobs import AWAY_S
+from bridge.chaos.scenarios.broken import InvariantBroken
 from bridge.chaos.scenarios.door import CATALOG_WAIT_S, Manners
 from bridge.chaos.scenarios.house import LEAVING_S, Errand, House, settings_for
-from bridge.chaos.trace import Answer, Breach, End, Trace, Visit
+from bridge.chaos.trace import Answer, End, Trace, Visit
 from bridge.config.setting_groups import MemorySettings
 from bridge.config.settings import Settings
 
@@ -68,16 +69,6 @@ ANSWERS_MAX: Final = 4
 _CALM: Final = Script(shape=Shape.THINKING, words=3)
 _CALLS_ALL: Final = Script(shape=Shape.PLAIN, words=1, wants=Wants.MIXED)
 _CALLS_MANY: Final = Script(shape=Shape.SILENT, words=0, wants=Wants.MANY)
-
-
-class InvariantBroken(AssertionError):
-    """A run broke a promise. The text tells the first one; `breaches` has all."""
-
-    def __init__(self, found: tuple[Breach, ...]) -> None:
-        self.breaches = found
-        first = found[0]
-        more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
-        super().__init__(f"{first.invariant}: {first.what}{more}")
 
 
 class Chats:

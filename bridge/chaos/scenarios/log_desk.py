@@ -88,6 +88,9 @@ class LogDesk:
     def close(self) -> None:
         """See `Annex`. What has ended is handed over at once."""
 
+    def exit(self) -> None:
+        """See `Annex`."""
+
     def end(self, visit: Visit, *, is_terminal: bool) -> str:
         """Hand over the log of a visit that is over; return the id of its segment."""
         now_s = self._loop.wall_s()

@@ -1,0 +1,1 @@
+"""What workers share through a Redis or Valkey: rows, permits, failures, leases, costs."""

@@ -1,0 +1,157 @@
+"""A program that ends and closes no door, as Open WebUI does at SIGTERM (SPEC 192)."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+from signal import SIGTERM
+from threading import Timer
+from typing import Any
+
+import pytest
+import pyzipper
+
+from bridge.standin.server import StandIn
+from bridge.standin.wishes import Wish
+from tests.integration.door_stage import FUNCTION
+from tests.tidy.house import ROOT
+
+PASSWORD = "open sesame, please"
+
+# What stands in the place of Open WebUI: it asks, and its loop ends in the middle of it.
+PROGRAM = """
+import asyncio, json, os, signal, sys
+from bridge.owui.pipe import pipe_class
+
+given = json.loads(sys.argv[1])
+door = pipe_class(given["function"], "one", None)()
+door.valves = door.Valves(**given["valves"])
+ids = {"user_id": "ada", "chat_id": "chat-1", "message_id": "message-1", "session_id": "s"}
+
+async def ask():
+    answer = await door.pipe(given["body"], __user__={"id": "ada"}, __metadata__=ids)
+    async for line in answer:
+        print(line, end="", flush=True)
+
+async def main():
+    asking = asyncio.get_running_loop().create_task(ask())
+    if not given["is_server"]:
+        await asyncio.sleep(given["after_s"])
+        return
+    # As uvicorn ends: the signal kills from within the loop.
+    told = asyncio.Event()
+    signal.signal(signal.SIGTERM, lambda *_: told.set())
+    asyncio.get_running_loop().call_later(given["after_s"], os.kill, os.getpid(), signal.SIGTERM)
+    await told.wait()
+    await asyncio.sleep(0.2)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.raise_signal(signal.SIGTERM)
+
+asyncio.run(main())
+"""
+
+
+def ended(folder: Path, wish: Wish, after_s: float, *, is_server: bool) -> str:
+    """Let the program end in the middle of an answer; return what it had said.
+
+    Args:
+        folder: where it keeps things.
+        wish: what the answer is.
+        after_s: when it ends.
+        is_server: it ends as uvicorn does at SIGTERM, and not as a program whose main part is over.
+    """
+
+    async def main() -> str:
+        async with await StandIn.start() as standin:
+            standin.plan(wish)
+            given = {
+                "function": FUNCTION,
+                "after_s": after_s,
+                "is_server": is_server,
+                "valves": {
+                    "BASE_URL": standin.base_url,
+                    "API_KEY": "sk-or-1",
+                    "ARTIFACT_DATABASE_URL": f"sqlite:///{folder / 'kept.db'}",
+                    "SESSION_LOG_STORE_ENABLED": True,
+                    "SESSION_LOG_DIR": str(folder / "logs"),
+                    "SESSION_LOG_ZIP_PASSWORD": PASSWORD,
+                },
+                "body": {
+                    "model": f"{FUNCTION}.openai.gpt-5.2",
+                    "stream": True,
+                    "messages": [{"role": "user", "content": "Hello there"}],
+                },
+            }
+            ran = await asyncio.to_thread(
+                subprocess.run,
+                [sys.executable, "-c", PROGRAM, json.dumps(given)],
+                cwd=ROOT,
+                capture_output=True,
+                text=True,
+                timeout=40,
+                check=False,
+            )
+            assert ran.returncode == (-SIGTERM if is_server else 0), ran.stderr
+            return ran.stdout
+
+    return asyncio.run(main())
+
+
+ENDS = pytest.mark.parametrize("is_server", [False, True], ids=["program", "server"])
+
+
+@ENDS
+def test_the_log_of_an_answer_that_was_cut_by_the_end_is_kept(
+    tmp_path: Path, is_server: bool
+) -> None:
+    said = ended(tmp_path, Wish(n=400, b=20, pace_ms=50), after_s=2.0, is_server=is_server)
+    assert "delta" in said
+    # What is staged leaves out what is no event.
+    assert "request.begun" in [line.get("event_type") for line in logged(tmp_path)]
+
+
+@ENDS
+def test_what_waits_for_the_database_is_kept_at_the_end(tmp_path: Path, is_server: bool) -> None:
+    with closing(sqlite3.connect(tmp_path / "kept.db", check_same_thread=False)) as other:
+        other.execute("PRAGMA journal_mode=WAL")
+        other.execute("BEGIN IMMEDIATE")
+        # Long after the end of the loop, and within the time that what waits then has.
+        let_go = Timer(7.0, other.rollback)
+        let_go.start()
+        said = ended(tmp_path, Wish(script="thinking"), after_s=3.0, is_server=is_server)
+        let_go.join()
+    assert "The answer" in said
+    assert "]: #" not in said
+    with closing(sqlite3.connect(tmp_path / "kept.db")) as file:
+        (table,) = (
+            name
+            for (name,) in file.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+            if name.startswith("response_items_")
+        )
+        kinds = [kind for (kind,) in file.execute(f"SELECT item_type FROM {table}")]
+    assert kinds.count("reasoning") == 1
+
+
+def logged(folder: Path) -> list[Any]:
+    """All lines of the archives, or of what is staged for them."""
+    lines: list[Any] = []
+    for archive in (folder / "logs").rglob("*.zip"):
+        with pyzipper.AESZipFile(archive) as file:
+            file.setpassword(PASSWORD.encode())
+            lines += [json.loads(line) for line in file.read("logs.jsonl").splitlines()]
+    with closing(sqlite3.connect(folder / "kept.db")) as database:
+        tables = database.execute(
+            "SELECT name FROM sqlite_master WHERE name LIKE 'response_items_%'"
+        )
+        for (table,) in tables.fetchall():
+            staged = database.execute(
+                f"SELECT payload FROM {table} WHERE item_type LIKE 'session_log_%'"
+            )
+            for (payload,) in staged:
+                lines += json.loads(payload)["segment"]["entries"]
+    return lines
