@@ -34,6 +34,8 @@ class GateLedger(Interceptor):
         self.permits = ClaimBook()
         self.storage = ClaimBook()
         self._fired = trace.fired
+        # Who was answered while its claim was handled, so that it never waited.
+        self._told: set[str] = set()
         trace.gates += [self.admissions.events, self.permits.events, self.storage.events]
 
     def book(self, gate: str) -> GateBook:
@@ -71,6 +73,12 @@ class GateLedger(Interceptor):
                 pass
         return None
 
+    def receiving(self, cell: Cell, envelope: Envelope) -> float:
+        """See `Interceptor.receiving`."""
+        if isinstance(envelope.message, Claim):
+            self._told.discard(envelope.message.holder.cell.name)
+        return 0.0
+
     def received(self, cell: Cell, envelope: Envelope, error: BaseException | None) -> None:
         """See `Interceptor.received`; a gate has taken up what was asked, or crashed on it."""
         now_s = cell.system.clock.now_s()
@@ -84,7 +92,8 @@ class GateLedger(Interceptor):
             case Claim(holder=holder, fair_key=user) if holder.is_alive():
                 name, book = holder.cell.name, self._claims_of(cell)
                 book.asked_s[name] = now_s
-                book.events.append(Asked(at_s=now_s, visit=name, user=user))
+                if name not in self._told:
+                    book.events.append(Asked(at_s=now_s, visit=name, user=user))
             case _:
                 pass
 
@@ -111,6 +120,7 @@ class GateLedger(Interceptor):
             is_keeping = role_of(cell) is Role.KEEPING
             book, what = (self.storage, "storage") if is_keeping else (self.permits, "tools")
             _answered(book, cell)
+            self._told.add(cell.name)
             now_s = cell.system.clock.now_s()
             kind = "granted" if isinstance(signal, Granted) else f"refused: {signal.why.value}"
             waited = " after a wait" if now_s > book.asked_s.get(cell.name, now_s) else ""

@@ -34,6 +34,8 @@ from actors.kernel.signals import (
     Shutdown,
     Terminated,
 )
+from actors.log_assembler import AssemblerActor
+from actors.log_values import BundleKey, LogBundle, LogSegment, StagedSegments
 from actors.ports import (
     ArtifactStore,
     Cancelled,
@@ -41,13 +43,18 @@ from actors.ports import (
     Endpoint,
     EventSink,
     Failed,
+    Filed,
+    LogArchive,
     Provider,
     ProviderCall,
     ProviderError,
     Remedied,
     Remedies,
+    SegmentStore,
+    SessionLogSettings,
     StoreBusy,
     StoreUnavailable,
+    Swept,
     ToolBox,
     ToolBroke,
 )
@@ -60,12 +67,14 @@ from actors.recall_reader import (
     RecallMessage,
 )
 from actors.request import ChildOver, RequestActor, RequestMessage, RoomMade, StorageLost
+from actors.session_log import SessionLogActor
 from actors.sse import AttemptBroken, GrantCredit, SseActor, SseMessage, StreamAdvanced
 from actors.tool import ToolActor
 from actors.tool_plan import are_arguments_json
 from actors.tool_round import RoundOver, ToolRoundActor, ToolSetup
 from actors.values import ChatRequest, ToolCall, ToolResult
 from bridge.app import Parts
+from bridge.chaos.scenarios.log_desk import SimParts
 from supervisor.gate import Admit, GateActor, GateMessage
 from supervisor.static import Supervisor, SupervisorMessage
 from supervisor.strategy import AutoShutdown
@@ -502,6 +511,64 @@ class NeverAgain(DbWriterActor):
             super().receive(message)
 
 
+# --- session logs --------------------------------------------------------------------------------
+
+
+@dataclass
+class Unread:
+    """A store of segments that deletes what has not been put into an archive."""
+
+    real: SegmentStore
+
+    def load(self, key: BundleKey) -> StagedSegments:
+        staged = self.real.load(key)
+        self.real.remove(staged.ids)
+        return staged
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.real, name)
+
+
+class RemovesFirst(AssemblerActor):
+    """Deletes what is staged before its archive is in place."""
+
+    def __init__(
+        self,
+        store: SegmentStore,
+        archive: LogArchive,
+        settings: SessionLogSettings | None = None,
+    ) -> None:
+        removing: Any = Unread(store)
+        super().__init__(removing, archive, settings)
+
+
+class NeverStarts(AssemblerActor):
+    """Waits for settings although it has some."""
+
+    def on_start(self) -> None:
+        """Plan nothing."""
+
+
+class DropsAtTrouble(SessionLogActor):
+    """Takes what could not be staged for kept."""
+
+    def __init__(self, store: SegmentStore | None, archive: LogArchive) -> None:
+        super().__init__(None, Nowhere())
+
+
+class Nowhere:
+    """An archive that keeps nothing."""
+
+    def merge(self, bundle: LogBundle, settings: SessionLogSettings) -> Filed:
+        return Filed(path="")
+
+    def write_direct(self, segment: LogSegment, settings: SessionLogSettings) -> Filed:
+        return Filed(path="")
+
+    def sweep(self, settings: SessionLogSettings, *, files_max: int) -> Swept:
+        return Swept()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Defect:
     """A tree with one broken part, and the promises that this may break."""
@@ -610,17 +677,17 @@ DEFECTS = (
     Defect(
         name="a save is acknowledged before its commit",
         parts=Parts(writer=EarlyWord),
-        breaks=frozenset({"marks"}),
+        breaks=frozenset({"marks", "kept"}),
     ),
     Defect(
         name="an answer is marked without an acknowledgement",
         parts=Parts(request=MarksAnyway),
-        breaks=frozenset({"marks"}),
+        breaks=frozenset({"marks", "kept"}),
     ),
     Defect(
         name="a commit that failed is taken for done",
         parts=Parts(committer=SaysItIsDone),
-        breaks=frozenset({"marks"}),
+        breaks=frozenset({"marks", "kept"}),
     ),
     Defect(
         name="rows are saved again under other ids",
@@ -635,7 +702,7 @@ DEFECTS = (
     Defect(
         name="a reader ignores whose rows it reads",
         parts=Parts(reader=ReadsAnyChat),
-        breaks=frozenset({"chats apart"}),
+        breaks=frozenset({"chats apart", "isolation"}),
     ),
     Defect(
         name="rows are deleted before they were of use",
@@ -660,6 +727,21 @@ DEFECTS = (
     Defect(
         name="a failed batch is not sent again",
         parts=Parts(writer=NeverAgain),
-        breaks=frozenset({"drained"}),
+        breaks=frozenset({"drained", "recovery"}),
+    ),
+    Defect(
+        name="a log is deleted before its archive is in place",
+        parts=SimParts(assembler=RemovesFirst),
+        breaks=frozenset({"logs"}),
+    ),
+    Defect(
+        name="staged logs are never assembled",
+        parts=SimParts(assembler=NeverStarts),
+        breaks=frozenset({"recovery"}),
+    ),
+    Defect(
+        name="a log that is handed over is dropped",
+        parts=SimParts(stager=DropsAtTrouble),
+        breaks=frozenset({"recovery"}),
     ),
 )
