@@ -5,16 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from actors.db_writer import NotSaved
+from actors.recall_reader import NotRead
 from actors.values import Notice
 from bridge.chaos.faults.actor import ActorFaults
 from bridge.chaos.faults.answers import CALLING
 from bridge.chaos.faults.catalog import ScriptedCatalog
 from bridge.chaos.faults.codec import BuggyCodec
+from bridge.chaos.faults.logs import LogFaults
 from bridge.chaos.faults.mailbox import MailboxFaults
 from bridge.chaos.faults.provider import ScriptedProvider
 from bridge.chaos.faults.remedies import ScriptedRemedies
 from bridge.chaos.faults.sink import Moment
 from bridge.chaos.faults.storage import StorageFault
+from bridge.chaos.faults.store import ScriptedStore
 from bridge.chaos.faults.tools import ScriptedTools
 from bridge.chaos.trace import Answer, End
 from bridge.chaos.wires import WIRES
@@ -38,6 +42,7 @@ _STATES: Final = frozenset(
         "tools handed over",
         "root gave up",
         "tree closed while busy",
+        "tree killed while busy",
         "limit raised",
         "limit lowered",
         "double submit",
@@ -56,6 +61,35 @@ _STATES: Final = frozenset(
     }
 )
 
+# A tree that ends stops its chats before the writer could tell them so.
+_NOT_SAVED: Final = tuple(reason for reason in NotSaved if reason is not NotSaved.STOPPING)
+_STORAGE: Final = frozenset(
+    {
+        "log assembled",
+        "log locked by another",
+        "log staged",
+        "log written alone",
+        "restart: cleaner",
+        "restart: committer",
+        "restart: log_assembler",
+        "restart: permits",
+        "restart: reader",
+        "restart: session_log",
+        "restart: writer",
+        "storage asked for another chat's",
+        "storage forgets",
+        "storage granted",
+        "storage line in use",
+        "storage marks",
+        "storage poisoned",
+        "storage refused: held",
+        "storage sweeps",
+        "storage read",
+        "storage saved",
+        *(f"storage not read: {reason.value}" for reason in NotRead),
+        *(f"storage not saved: {reason.value}" for reason in _NOT_SAVED),
+    }
+)
 _KEEPING: Final = frozenset(
     {
         *(f"storage {fault.value}" for fault in StorageFault),
@@ -74,7 +108,7 @@ _KEEPING: Final = frozenset(
 _BREAKERS: Final = frozenset(
     f"breaker {state}: {kind}"
     for state in ("opened", "half-open", "closed again")
-    for kind in ("user", "model", "tool", "server")
+    for kind in ("user", "model", "tool", "server", "storage")
 )
 _NOTICES: Final = frozenset(
     f"notice: {notice.value}"
@@ -84,6 +118,8 @@ _NOTICES: Final = frozenset(
         Notice.CALL_CUT_OFF,
         Notice.EFFORT_CHANGED,
         Notice.ENDPOINT_CHANGED,
+        Notice.STORAGE_PAUSED,
+        Notice.STORAGE_UNAVAILABLE,
     )
 )
 _CALLS: Final = frozenset(f"calls {wants.value}" for wants in CALLING)
@@ -102,6 +138,7 @@ def required() -> frozenset[str]:
     """Return the names of all faults and states that a whole campaign has to meet."""
     return (
         _STATES
+        | _STORAGE
         | _BREAKERS
         | _KEEPING
         | _NOTICES
@@ -115,6 +152,8 @@ def required() -> frozenset[str]:
         | ScriptedTools.names()
         | ScriptedRemedies.names(WIRES)
         | ScriptedCatalog.names()
+        | ScriptedStore.names()
+        | LogFaults.names()
         | BuggyCodec.names()
     )
 
