@@ -17,7 +17,6 @@ from bridge.chaos.faults.mailbox import MailboxFaults
 from bridge.chaos.faults.provider import ScriptedProvider
 from bridge.chaos.faults.remedies import ScriptedRemedies
 from bridge.chaos.faults.sink import Moment
-from bridge.chaos.faults.storage import StorageFault
 from bridge.chaos.faults.store import ScriptedStore
 from bridge.chaos.faults.tools import ScriptedTools
 from bridge.chaos.trace import Answer, End
@@ -90,20 +89,6 @@ _STORAGE: Final = frozenset(
         *(f"storage not saved: {reason.value}" for reason in _NOT_SAVED),
     }
 )
-_KEEPING: Final = frozenset(
-    {
-        *(f"storage {fault.value}" for fault in StorageFault),
-        "storage away",
-        "storage away for an hour",
-        "tree closed between turns",
-        "a foreign mark",
-        "logged",
-        "archive unwritable",
-        *(f"log store fails: {call}" for call in ("stage", "pending", "lock", "load", "remove")),
-        "marked",
-        "not marked",
-    }
-)
 
 _BREAKERS: Final = frozenset(
     f"breaker {state}: {kind}"
@@ -140,7 +125,6 @@ def required() -> frozenset[str]:
         _STATES
         | _STORAGE
         | _BREAKERS
-        | _KEEPING
         | _NOTICES
         | _CALLS
         | _STOPS
