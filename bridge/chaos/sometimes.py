@@ -23,7 +23,7 @@ from bridge.chaos.trace import Answer, End
 from bridge.chaos.wires import WIRES
 
 # From so many seeds on, whatever was never met is a failure.
-SEEDS_ENOUGH: Final = 600
+SEEDS_ENOUGH: Final = 2_000
 
 _STATES: Final = frozenset(
     {

@@ -37,6 +37,7 @@ from bridge.chaos.knobs import AWAY_S
 from bridge.chaos.scenarios.broken import InvariantBroken
 from bridge.chaos.scenarios.door import CATALOG_WAIT_S, Manners
 from bridge.chaos.scenarios.house import LEAVING_S, Errand, House, settings_for
+from bridge.chaos.scenarios.log_desk import LOG_BATCH_MAX
 from bridge.chaos.trace import Answer, End, Trace, Visit
 from bridge.config.setting_groups import MemorySettings
 from bridge.config.settings import Settings
@@ -296,7 +297,9 @@ class Chats:
 
     async def _logs_arrive(self) -> None:
         """What ended since nothing breaks is in an archive, and nothing whole still waits."""
-        for _ in range(LOG_TRIES_MAX):
+        # One that failed is tried again once all the others had their turn.
+        batches = len(self.trace.visits) // LOG_BATCH_MAX
+        for _ in range(LOG_TRIES_MAX + 2 * batches):
             if not self._logs_on_their_way():
                 return
             await asyncio.sleep(LOG_LOOK_S)

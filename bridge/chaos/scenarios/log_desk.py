@@ -26,8 +26,11 @@ from bridge.session_logs.children import SESSION_LOG, session_log_children
 
 STALE_LOCK_S: Final = 60.0
 
+# Messages whose logs are assembled at one look.
+LOG_BATCH_MAX: Final = 3
+
 SETTINGS: Final = SessionLogSettings(
-    is_enabled=True, batch_max=3, stale_finalize_s=120.0, lock_stale_s=STALE_LOCK_S
+    is_enabled=True, batch_max=LOG_BATCH_MAX, stale_finalize_s=120.0, lock_stale_s=STALE_LOCK_S
 )
 
 
