@@ -21,6 +21,7 @@ from actors.kernel.envelope import Envelope
 from actors.kernel.errors import SpawnFailed
 from actors.kernel.interceptor import Interceptor, SendVerdict
 from actors.kernel.parent import ParentActor
+from actors.kernel.ref import ActorRef
 from actors.kernel.signals import Crashed, NoProc, Shutdown, Signal, Terminated
 from actors.kernel.system import ActorSystem, LifeEnded
 from actors.ports import PortError
@@ -106,6 +107,10 @@ class Ledger(Interceptor):
         self._flows: dict[int, tuple[int, int]] = {}
         self._heard: set[tuple[int, int]] = set()
         self._last_lives: dict[str, LifeEnded] = {}
+        # Which life of its supervisor each of them was lived under.
+        self._lived_under: dict[str, int] = {}
+        # Requests that wait for storage, by name.
+        self._waiting: dict[str, Visit] = {}
         self._tree = len(trace.gates)
 
     # --- messages --------------------------------------------------------------------------------
@@ -125,8 +130,10 @@ class Ledger(Interceptor):
                 self._note_read(cell, attempt)
             case GrantCredit(attempt=attempt, reads=reads):
                 self._note_grant(envelope.sender, attempt, reads)
-            case StartChild(spec=spec) if (job := job_of(spec)) is not None:
-                self._note_storage(cell, job)
+            case StartChild(spec=spec, reply_to=ActorRef(cell=asker)) if (
+                job := job_of(spec)
+            ) is not None:
+                self._note_storage(asker, job)
             case StartChild(spec=spec) if (call := call_of(spec)) is not None:
                 self._note_started(cell, call.call_id)
             case ToolStarted(call=call):
@@ -244,14 +251,16 @@ class Ledger(Interceptor):
 
     # --- storage ---------------------------------------------------------------------------------
 
-    def _note_storage(self, chat: Cell, job: StorageJob) -> None:
+    def _note_storage(self, request: Cell, job: StorageJob) -> None:
+        visit = self._visits[visit_of(request)]
+        self._waiting[request.name] = visit
         is_reading = isinstance(job, LoadArtifacts)
         wait = StorageWait(
             what="read" if is_reading else "save",
-            asked_s=chat.system.clock.now_s(),
+            asked_s=request.system.clock.now_s(),
             wait_max_s=(LOAD_WAIT_MAX_S if is_reading else SAVE_WAIT_MAX_S) + LOST_AFTER_S,
         )
-        self._visits[visit_of(chat)].storage_waits.append(wait)
+        visit.storage_waits.append(wait)
 
     def _note_stored(self, request: Cell, word: object) -> None:
         visit = self._visits[visit_of(request)]
@@ -280,10 +289,9 @@ class Ledger(Interceptor):
     def life_ended(self, ended: LifeEnded) -> None:
         """Hear of the end of a life; it was followed by another if that one ends as well."""
         self._in_hand = None
-        before = self._last_lives.get(ended.name)
-        if before is not None and before.life < ended.life:
-            self._note_restart(before)
-        self._last_lives[ended.name] = ended
+        self._note_life(ended)
+        if (waiting := self._waiting.pop(ended.name, None)) is not None:
+            waiting.goes_on(ended.at_s)
         if isinstance(ended.reason, Crashed):
             if not isinstance(ended.reason.error, EXPECTED):
                 self._trace.breach("no bugs", f"{ended.name} crashed with a {ended.reason.kind}")
@@ -294,11 +302,22 @@ class Ledger(Interceptor):
             elif ended.life > 1 and self.gates.is_of_tool(ended.name):
                 self._trace.fired["tool given up"] += 1
 
-    def _note_restart(self, ended: LifeEnded) -> None:
+    def _note_life(self, ended: LifeEnded) -> None:
+        """Note a restart; who began again together with its supervisor was not restarted by it."""
+        name = ended.name
+        above = self._last_lives.get(name.rpartition("/")[0])
+        under = 1 if above is None else above.life + 1
+        before = self._last_lives.get(name)
+        if before is not None and before.life < ended.life and self._lived_under[name] == under:
+            self._note_restart(before, under)
+        self._last_lives[name] = ended
+        self._lived_under[name] = under
+
+    def _note_restart(self, ended: LifeEnded, under: int) -> None:
         kind, limit = self._kept_by(ended.name)
         self._trace.lived.append(
             Lived(
-                actor=f"{ended.name} of tree {self._tree}",
+                actor=f"{ended.name} of tree {self._tree}, under life {under} of its supervisor",
                 ended_s=ended.at_s,
                 limit=limit,
             )
