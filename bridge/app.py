@@ -138,7 +138,7 @@ class App:
             interceptors=interceptors,
             start_worker=start_worker,
         )
-        self._kept = Kept()
+        self._kept = Kept(parts.line)
         self.root: ActorRef[Any] = self.system.spawn(root_spec(ports, parts, self._kept))
         # Refs outlive restarts; after the end of the tree they say so to whoever still asks.
         self._gate = self._found("root/gate")

@@ -19,7 +19,7 @@ from actors.chat_memory import MemorySetup
 from actors.cleaner import CleanerActor, PlanSweeps
 from actors.db_commit import DbCommitActor
 from actors.db_drain import DbDrainActor, PlanDrains
-from actors.db_line import Line
+from actors.db_line import DEFAULT_BOUNDS, Line, LineBounds
 from actors.db_writer import DbWriterActor
 from actors.keeping import Keeps
 from actors.kernel.child_spec import ChildSpec, Intensity
@@ -61,8 +61,8 @@ class Kept:
         drains: likewise, how what waits in a queue is moved.
     """
 
-    def __init__(self) -> None:
-        self.line = Line()
+    def __init__(self, bounds: LineBounds = DEFAULT_BOUNDS) -> None:
+        self.line = Line(bounds)
         self.plan: PlanSweeps | None = None
         self.drains: PlanDrains | None = None
 
@@ -80,6 +80,9 @@ def storage_spec(
     kept: Kept,
     *,
     gate: type[GateActor],
+    committer: type[DbCommitActor] = DbCommitActor,
+    reader: type[RecallActor] = RecallActor,
+    writer: type[DbWriterActor] = DbWriterActor,
     claims_max: int,
     lease: Lease | None = None,
     pending: PendingRows | None = None,
@@ -90,6 +93,9 @@ def storage_spec(
         store: where artifacts are kept.
         kept: what outlives the actors.
         gate: the actor behind `permits`.
+        committer: the actor of this name.
+        reader: the actor of this name.
+        writer: the actor of this name.
         claims_max: pieces of storage work that are under way at once.
         lease: which of several processes deletes what has expired; None: this one.
         pending: what is acknowledged before the database has it; None: nothing is.
@@ -106,16 +112,16 @@ def storage_spec(
             mailbox=MailboxSpec(messages_max=claims_max),
         ),
         *drains,
-        ChildSpec(name="committer", start=partial(DbCommitActor, store), policy=STORE),
+        ChildSpec(name="committer", start=partial(committer, store), policy=STORE),
         ChildSpec(
             name="reader",
-            start=partial(RecallActor, store),
+            start=partial(reader, store),
             policy=STORE,
             mailbox=MailboxSpec(messages_max=QUESTIONS_MAX),
         ),
         ChildSpec(
             name="writer",
-            start=partial(DbWriterActor, COMMITTER, kept.line),
+            start=partial(writer, COMMITTER, kept.line),
             policy=PLUMBING,
             shutdown_s=WRITER_STOP_S,
             mailbox=MailboxSpec(messages_max=SAVES_MAX),

@@ -14,6 +14,9 @@ from actors.catalog import CatalogActor
 from actors.chat_memory import MemorySetup
 from actors.chat_setup import ChatSetup
 from actors.costs import SNAPSHOTS_MAX, CostLedger, CostsActor
+from actors.db_commit import DbCommitActor
+from actors.db_line import DEFAULT_BOUNDS, LineBounds
+from actors.db_writer import DbWriterActor
 from actors.kernel.child_spec import ChildSpec, Intensity, Restart
 from actors.kernel.mailbox import MailboxSpec
 from actors.kernel.system import ActorSystem
@@ -26,6 +29,7 @@ from actors.ports import (
     Lease,
     Provider,
 )
+from actors.recall_reader import RecallActor
 from actors.request import RequestActor
 from actors.sse import SseActor
 from actors.tool import ToolActor
@@ -107,9 +111,11 @@ class Parts:
     Attributes:
         root, chats, chat: the supervisors, from the top down; `chat` keeps one chat.
         gate, catalog, request, attempt, tool_round, tool: the actors.
+        committer, reader, writer: those of storage.
         chats_max: chats that live at once, whatever the valves say.
         waiting_max: requests that wait for admission at once.
         admission_wait_max_s: how long one of them waits.
+        line: how much waits to be committed.
     """
 
     root: type[Supervisor] = Supervisor
@@ -121,9 +127,13 @@ class Parts:
     attempt: type[SseActor] = SseActor
     tool_round: type[ToolRoundActor] = ToolRoundActor
     tool: type[ToolActor] = ToolActor
+    committer: type[DbCommitActor] = DbCommitActor
+    reader: type[RecallActor] = RecallActor
+    writer: type[DbWriterActor] = DbWriterActor
     chats_max: int = CHATS_MAX
     waiting_max: int = WAITING_MAX
     admission_wait_max_s: float = ADMISSION_WAIT_MAX_S
+    line: LineBounds = DEFAULT_BOUNDS
 
 
 PRODUCT: Final = Parts()
@@ -145,6 +155,9 @@ def root_spec(ports: Ports, parts: Parts, kept: Kept) -> ChildSpec[Any]:
                 ports.store,
                 kept,
                 gate=parts.gate,
+                committer=parts.committer,
+                reader=parts.reader,
+                writer=parts.writer,
                 claims_max=waiting_max + chats_max,
                 lease=ports.lease,
                 pending=ports.pending,

@@ -167,7 +167,7 @@ class Supervisor(ParentActor[SupervisorMessage]):
         kept = self._find(exited.ref)
         if kept is None:
             return
-        failed_start = self._is_booting and kept.stand is STARTING
+        failed_start = self._is_booting and kept.stand is STARTING and not kept.restarts
         comes_back = kept.comes_back and exited.is_waiting
         if self._ending is not None or (kept.stand is STOPPING and not comes_back):
             self._close(kept, exited.reason)
@@ -344,7 +344,8 @@ class Supervisor(ParentActor[SupervisorMessage]):
         self._start_due()
         if self._is_booting:
             for kept in self._kept:
-                if kept.stand is not UP:
+                # What is held did start; to wait for its probe would take longer than a start may.
+                if kept.stand is not UP and kept.stand is not HELD:
                     return
             self._is_booting = False
             self.become_ready()

@@ -449,7 +449,7 @@ class ThreadCell(Cell):
             return True
         try:
             pause_s = self._intercept_receive(envelope)
-        except Exception as error:  # noqa: BLE001 - an injected crash stands for the handler's
+        except BaseException as error:  # noqa: BLE001 - an injected crash stands for the handler's
             self._failed(envelope, error)
             return False
         if pause_s > 0:

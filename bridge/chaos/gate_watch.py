@@ -44,14 +44,14 @@ class GateBook(Protocol):
 
 def watched(
     gate: type[GateActor],
-    book_of: Callable[[bool], GateBook],
+    book_of: Callable[[str], GateBook],
     at_start: Callable[[str, int], None],
 ) -> type[GateActor]:
     """Return a gate that writes down what it hears, before it acts on it.
 
     Args:
         gate: the one under test.
-        book_of: the book of a gate; it is told whether the gate is only for claims.
+        book_of: the book of a gate, by its name.
         at_start: called with the name of the gate and the number of each life as it begins; it
             may raise.
     """
@@ -61,7 +61,7 @@ def watched(
 
         def __init__(self, children: ActorRef[object] | str | None, **others: object) -> None:
             super().__init__(children, **others)
-            self.book = book_of(children is None)
+            self.book = book_of(self.name)
 
         def on_start(self) -> object:
             at_start(self.name, self.life)
@@ -137,10 +137,14 @@ class AdmissionBook:
 
 
 class ClaimBook:
-    """Of a gate for claims: who holds a permit, counted so that it outlives the gate's crashes."""
+    """Of a gate for claims: who holds a permit, counted so that it outlives the gate's crashes.
+
+    `asked_s` has everybody who ever claimed, by name, and when that was heard last.
+    """
 
     def __init__(self) -> None:
         self.events: list[GateEvent] = []
+        self.asked_s: dict[str, float] = {}
         self._holding: dict[ActorRef[object], Keys] = {}
         self._running_max = 0
 

@@ -31,6 +31,15 @@ from bridge.chaos.invariants_gates import (
     nobody_is_forgotten,
     turns_are_fair,
 )
+from bridge.chaos.invariants_storage import (
+    chats_are_apart,
+    logs_are_apart,
+    logs_are_kept,
+    marks_are_kept,
+    only_replayed_is_forgotten,
+    rows_are_kept_once,
+    storage_holds_nobody_up,
+)
 from bridge.chaos.invariants_tools import (
     right_calls,
     runs_have_permits,
@@ -179,6 +188,41 @@ INVARIANTS: Final = (
         promise="4: who has asked a gate hears of its crash, and does not wait for ever",
         check=nobody_is_forgotten,
     ),
+    Invariant(
+        name="marks",
+        promise="2: a mark names a row that was committed before, and that stays",
+        check=marks_are_kept,
+    ),
+    Invariant(
+        name="rows",
+        promise="2: what an answer leaves is kept whole or not at all, and once",
+        check=rows_are_kept_once,
+    ),
+    Invariant(
+        name="chats apart",
+        promise="SPEC 154: nothing of one chat is given to another",
+        check=chats_are_apart,
+    ),
+    Invariant(
+        name="forgotten",
+        promise="SPEC 43: only what an answer was given with is deleted",
+        check=only_replayed_is_forgotten,
+    ),
+    Invariant(
+        name="storage waits",
+        promise="SPEC 42, 45: a chat ends without storage, and does not wait for it for long",
+        check=storage_holds_nobody_up,
+    ),
+    Invariant(
+        name="logs",
+        promise="SPEC 169: a session log that was staged ends in an archive, or is still staged",
+        check=logs_are_kept,
+    ),
+    Invariant(
+        name="logs apart",
+        promise="SPEC 172: an archive holds the logs of one answer",
+        check=logs_are_apart,
+    ),
     Invariant(name="asks", promise="4: every ask resolves by its deadline", check=asks_resolve),
     Invariant(name="monitors", promise="6: a monitor fires exactly once", check=monitors_fire_once),
     Invariant(
@@ -205,6 +249,8 @@ ON_THE_WAY: Final = {
     "one output": "SPEC 69: a call begins once and is over once",
     "no bugs": "an actor crashes of what was injected, of the weather, and of nothing else",
     "stop first": "what the runtime says comes before the mail",
+    "line": "5: what waits to be committed keeps its bounds",
+    "drained": "9: once the faults stop, nothing waits to be committed any more",
     "recovery": "9: once the faults stop, everything works again",
     "nobody left": "5: after quiet, only the fixed actors live",
     "answered": "SPEC 45: every turn is answered, whatever the store does",

@@ -8,13 +8,16 @@ therefore leave most kinds out.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
+from actors.db_line import DEFAULT_BOUNDS, LineBounds
+from actors.recall import ReasoningRetention
 from actors.testing.simloop import SimLoop
 from actors.values import WireFormat
 from bridge.chaos.faults.roles import Role
 from bridge.chaos.faults.sink import Moment
+from bridge.chaos.faults.store_faults import StoreFault
 from bridge.chaos.faults.tools import ToolFault
 from bridge.config.setting_groups import ToolSettings
 from bridge.standin.faults import ProviderFault
@@ -24,6 +27,10 @@ T = TypeVar("T")
 STORM_S: Final = 30.0
 PROVIDER_KINDS_MAX: Final = 6
 TOOL_KINDS_MAX: Final = 4
+STORE_KINDS_MAX: Final = 3
+
+# How long a database that is away stays so, and how long a run then goes on breaking.
+AWAY_S: Final = 3_600.0
 
 # What a provider that is down for everybody says.
 OUTAGES: Final = (
@@ -48,8 +55,21 @@ CRASHABLE: Final = (
     Role.ATTEMPT,
     Role.ROUND,
     Role.TOOL,
+    Role.PERMITS,
+    Role.COMMITTER,
+    Role.READER,
+    Role.WRITER,
+    Role.KEEPING,
+    Role.STAGER,
 )
-MORTAL: Final = (Role.REQUEST, Role.ATTEMPT, Role.ROUND, Role.TOOL)
+MORTAL: Final = (Role.REQUEST, Role.ATTEMPT, Role.ROUND, Role.TOOL, Role.KEEPING)
+
+
+# Lines that an answer or two fill.
+SMALL_LINES: Final = (
+    LineBounds(rows_max=4, commit_rows_max=2),
+    LineBounds(rows_max=20, bytes_max=4_000, commit_rows_max=5),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +88,8 @@ class Bounds:
     read_timeout_s: float
     deadline_s: float | None
     tools: ToolSettings
+    line: LineBounds = DEFAULT_BOUNDS
+    batch_rows: int = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +107,10 @@ class Load:
         calling_rounds: rounds that end with calls before the last one.
         hands_over: how often the calls are for whoever asked.
         refused: how often a chat is refused as it is.
+        chats: how many chats a user goes on with; 0: each visit is a chat of its own.
+        has_past: whether these chats began long ago, with an answer of which something was kept.
+        strays: how often a history names what belongs to another chat.
+        retention, keeps_tools: what is kept of an answer.
     """
 
     users: int
@@ -102,6 +128,42 @@ class Load:
     calling_rounds: tuple[int, ...]
     hands_over: float
     refused: float
+    chats: int = 0
+    has_past: bool = False
+    strays: float = 0.0
+    retention: ReasoningRetention = ReasoningRetention.CONVERSATION
+    keeps_tools: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreRates:
+    """How often the store fails, and how.
+
+    Attributes:
+        rate: of each call.
+        faults: what can strike.
+        spoil: how often a row can't be read again.
+        away_from_s: when the database goes away for `AWAY_S`; None: it stays.
+    """
+
+    rate: float = 0.0
+    faults: tuple[StoreFault, ...] = ()
+    spoil: float = 0.0
+    away_from_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogRates:
+    """How often staging and archives of session logs fail or have a bug, and how often one is slow.
+
+    `slow_s` is how slow.
+    """
+
+    staging: float = 0.0
+    archive: float = 0.0
+    bug: float = 0.0
+    slow: float = 0.0
+    slow_s: float = 2.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,7 +172,7 @@ class Rates:
 
     `storm` is an actor that crashes on every message for `STORM_S` seconds; `outage` is what all
     calls to the provider fail with for as long. `closes_busy` shuts the whole tree down while
-    chats run; the next visit starts another one.
+    chats run, and `kills_busy` ends it without a warning; the next visit starts another one.
     """
 
     outage: ProviderFault | None
@@ -135,6 +197,9 @@ class Rates:
     signal_delay: float
     storm: Role | None
     closes_busy: bool
+    kills_busy: bool = False
+    store: StoreRates = field(default_factory=StoreRates)
+    logs: LogRates = field(default_factory=LogRates)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -193,6 +258,8 @@ def _bounds(dial: Dial) -> Bounds:
         read_timeout_s=dial.turn("read-timeout", (300.0, 30.0, 5.0)),
         deadline_s=dial.turn("deadline", (None, None, None, 120.0, 15.0)),
         tools=_tools(dial),
+        line=dial.turn("line", (DEFAULT_BOUNDS, DEFAULT_BOUNDS, *SMALL_LINES)),
+        batch_rows=dial.turn("batch-rows", (10, 1, 3)),
     )
 
 
@@ -238,6 +305,19 @@ def _load(dial: Dial, wires: Sequence[WireFormat]) -> Load:
         ),
         hands_over=dial.turn("hands-over", (0.0, 0.0, 0.3)),
         refused=dial.turn("refused", (0.0, 0.0, 0.3)),
+        chats=dial.turn("chats-of-user", (1, 1, 2, 0)),
+        has_past=dial.turn("past", (False, True, True)),
+        strays=dial.turn("strays", (0.0, 0.0, 0.3)),
+        retention=dial.turn(
+            "retention",
+            (
+                ReasoningRetention.CONVERSATION,
+                ReasoningRetention.CONVERSATION,
+                ReasoningRetention.NEXT_REPLY,
+                ReasoningRetention.DISABLED,
+            ),
+        ),
+        keeps_tools=dial.turn("keeps-tools", (True, True, True, False)),
     )
 
 
@@ -270,4 +350,23 @@ def _rates(dial: Dial, faults: Sequence[ProviderFault]) -> Rates:
         signal_delay=dial.turn("signal-delay", (0.0, 0.0, 0.1)),
         storm=dial.turn("storm", (None,) * 8 + (Role.GATE, Role.CHATS, Role.CATALOG, Role.TOOLS)),
         closes_busy=dial.turn("closes-busy", (False, False, False, False, True)),
+        kills_busy=dial.turn("kills-busy", (False, False, False, False, True)),
+        store=_store(dial),
+        logs=LogRates(
+            staging=dial.turn("log-staging", (0.0, 0.0, 0.1, 0.5)),
+            archive=dial.turn("log-archive", (0.0, 0.0, 0.1, 0.5)),
+            bug=dial.turn("log-bug", (0.0, 0.0, 0.0, 0.03)),
+            slow=dial.turn("log-slow", (0.0, 0.0, 0.1)),
+            slow_s=dial.turn("log-slow-s", (2.0, 12.0)),
+        ),
+    )
+
+
+def _store(dial: Dial) -> StoreRates:
+    kinds = dial.turn("store-kinds", range(1, STORE_KINDS_MAX + 1))
+    return StoreRates(
+        rate=dial.turn("store", (0.0, 0.0, 0.1, 0.3, 0.8)),
+        faults=tuple(dial.turn("store-fault", tuple(StoreFault)) for _ in range(kinds)),
+        spoil=dial.turn("spoil", (0.0, 0.0, 0.2)),
+        away_from_s=dial.turn("away", (None,) * 9 + (0.0, 2.0, 10.0)),
     )

@@ -38,6 +38,12 @@ class MemoryTable:
         with self._lock:
             return frozenset(self._rows)
 
+    @property
+    def artifacts(self) -> tuple[Artifact, ...]:
+        """What all rows hold, readable or not, oldest first."""
+        with self._lock:
+            return tuple(row.artifact for row in self._rows.values())
+
     def add(self, artifacts: Sequence[Artifact], now_s: float) -> None:
         """Keep those whose ids are new."""
         for artifact in artifacts:

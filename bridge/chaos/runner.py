@@ -15,14 +15,10 @@ from bridge.app import PRODUCT, Parts
 from bridge.chaos.complaints import listening
 from bridge.chaos.scenarios.broken import InvariantBroken
 from bridge.chaos.scenarios.chats import Chats, history_hex
-from bridge.chaos.scenarios.keeping import Keeping
 from bridge.chaos.trace import Breach
 
 STEPS_MAX: Final = 500_000
 SHRINK_RUNS_MAX: Final = 600
-
-# One seed of so many is about what is kept from turn to turn, the others about chats.
-KEEPING_EVERY: Final = 8
 
 # How the order of callbacks is drawn; asyncio's own leaves the stage to the faults.
 _STRATEGIES: Final[tuple[Strategy, ...]] = (
@@ -77,11 +73,10 @@ class Stage:
 
     def __init__(self, parts: Parts = PRODUCT) -> None:
         self._parts = parts
-        self._last: Chats | Keeping | None = None
+        self._last: Chats | None = None
 
     async def _play(self, loop: SimLoop) -> None:
-        of_seed = Keeping if loop.choices.seed % KEEPING_EVERY == KEEPING_EVERY - 1 else Chats
-        scenario = self._last = of_seed(loop, self._parts)
+        scenario = self._last = Chats(loop, self._parts)
         with listening(lambda what: scenario.trace.breach("no bugs", what)):
             await scenario.play()
 

@@ -5,22 +5,25 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from actors.db_writer import NotSaved
+from actors.recall_reader import NotRead
 from actors.values import Notice
 from bridge.chaos.faults.actor import ActorFaults
 from bridge.chaos.faults.answers import CALLING
 from bridge.chaos.faults.catalog import ScriptedCatalog
 from bridge.chaos.faults.codec import BuggyCodec
+from bridge.chaos.faults.logs import LogFaults
 from bridge.chaos.faults.mailbox import MailboxFaults
 from bridge.chaos.faults.provider import ScriptedProvider
 from bridge.chaos.faults.remedies import ScriptedRemedies
 from bridge.chaos.faults.sink import Moment
-from bridge.chaos.faults.storage import StorageFault
+from bridge.chaos.faults.store import ScriptedStore
 from bridge.chaos.faults.tools import ScriptedTools
 from bridge.chaos.trace import Answer, End
 from bridge.chaos.wires import WIRES
 
 # From so many seeds on, whatever was never met is a failure.
-SEEDS_ENOUGH: Final = 600
+SEEDS_ENOUGH: Final = 2_000
 
 _STATES: Final = frozenset(
     {
@@ -38,6 +41,7 @@ _STATES: Final = frozenset(
         "tools handed over",
         "root gave up",
         "tree closed while busy",
+        "tree killed while busy",
         "limit raised",
         "limit lowered",
         "double submit",
@@ -56,25 +60,40 @@ _STATES: Final = frozenset(
     }
 )
 
-_KEEPING: Final = frozenset(
+# A tree that ends stops its chats before the writer could tell them so.
+_NOT_SAVED: Final = tuple(reason for reason in NotSaved if reason is not NotSaved.STOPPING)
+_STORAGE: Final = frozenset(
     {
-        *(f"storage {fault.value}" for fault in StorageFault),
-        "storage away",
-        "storage away for an hour",
-        "tree closed between turns",
-        "a foreign mark",
-        "logged",
-        "archive unwritable",
-        *(f"log store fails: {call}" for call in ("stage", "pending", "lock", "load", "remove")),
-        "marked",
-        "not marked",
+        "log assembled",
+        "log locked by another",
+        "log staged",
+        "log written alone",
+        "restart: cleaner",
+        "restart: committer",
+        "restart: log_assembler",
+        "restart: permits",
+        "restart: reader",
+        "restart: session_log",
+        "restart: writer",
+        "storage asked for another chat's",
+        "storage forgets",
+        "storage granted",
+        "storage line in use",
+        "storage marks",
+        "storage poisoned",
+        "storage refused: held",
+        "storage sweeps",
+        "storage read",
+        "storage saved",
+        *(f"storage not read: {reason.value}" for reason in NotRead),
+        *(f"storage not saved: {reason.value}" for reason in _NOT_SAVED),
     }
 )
 
 _BREAKERS: Final = frozenset(
     f"breaker {state}: {kind}"
     for state in ("opened", "half-open", "closed again")
-    for kind in ("user", "model", "tool", "server")
+    for kind in ("user", "model", "tool", "server", "storage")
 )
 _NOTICES: Final = frozenset(
     f"notice: {notice.value}"
@@ -84,6 +103,8 @@ _NOTICES: Final = frozenset(
         Notice.CALL_CUT_OFF,
         Notice.EFFORT_CHANGED,
         Notice.ENDPOINT_CHANGED,
+        Notice.STORAGE_PAUSED,
+        Notice.STORAGE_UNAVAILABLE,
     )
 )
 _CALLS: Final = frozenset(f"calls {wants.value}" for wants in CALLING)
@@ -102,8 +123,8 @@ def required() -> frozenset[str]:
     """Return the names of all faults and states that a whole campaign has to meet."""
     return (
         _STATES
+        | _STORAGE
         | _BREAKERS
-        | _KEEPING
         | _NOTICES
         | _CALLS
         | _STOPS
@@ -115,6 +136,8 @@ def required() -> frozenset[str]:
         | ScriptedTools.names()
         | ScriptedRemedies.names(WIRES)
         | ScriptedCatalog.names()
+        | ScriptedStore.names()
+        | LogFaults.names()
         | BuggyCodec.names()
     )
 

@@ -11,7 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
+from actors.artifacts import Artifact
 from actors.kernel.child_spec import Intensity
+from actors.log_values import LogBundle, LogSegment
 from bridge.chaos.gate_events import BreakerTerms, GateEvent
 
 
@@ -58,6 +60,16 @@ class Expected:
 
 
 @dataclass(slots=True, kw_only=True)
+class StorageWait:
+    """One piece of storage that a chat waits for: "read" or "save", and for how long it may."""
+
+    what: str
+    asked_s: float
+    wait_max_s: float
+    ended_s: float | None = None
+
+
+@dataclass(slots=True, kw_only=True)
 class Visit:
     """One request of one user, as its door saw it.
 
@@ -80,6 +92,16 @@ class Visit:
         shown_after_end: calls of the sink's `show` after the first `finish`.
         notices: how often the runtime told the door that the chat had ended.
         gone_s: when the chat had ended.
+        chat: the chat that it goes on with; "" remembers nothing.
+        turns: the visits of this chat that its history tells of.
+        brought, strays: ids that its history names, those that belong to another chat apart.
+        recalled: chat and id of each artifact that it was given.
+        marks: ids that its answer was marked with; `unkept` are those without a row at that time.
+        storage_waits: pieces of storage that it waited for, in order.
+        storage_wait_s: how long storage that is held asked to be left alone, at the most.
+        log_id: names its session log.
+        was_failed_by_storage: its end was an error of the store.
+        is_held_up: its request may hang, so that nothing is known of how long it waits.
     """
 
     id: str
@@ -109,6 +131,23 @@ class Visit:
     notices: int = 0
     gone_s: float | None = None
     is_over: bool = False
+    chat: str = ""
+    turns: tuple[str, ...] = ()
+    brought: tuple[str, ...] = ()
+    strays: tuple[str, ...] = ()
+    recalled: list[tuple[str, str]] = field(default_factory=list)
+    marks: list[str] = field(default_factory=list)
+    unkept: list[str] = field(default_factory=list)
+    storage_waits: list[StorageWait] = field(default_factory=list)
+    storage_wait_s: float = 0.0
+    log_id: str = ""
+    was_failed_by_storage: bool = False
+    is_held_up: bool = False
+
+    def goes_on(self, now_s: float) -> None:
+        """Note that it waits for storage no longer."""
+        if self.storage_waits and self.storage_waits[-1].ended_s is None:
+            self.storage_waits[-1].ended_s = now_s
 
     def said(self, kind: Kind) -> str:
         """Return all that was shown of one kind."""
@@ -197,16 +236,50 @@ class Breach:
 
 
 @dataclass(slots=True)
+class StorageBook:
+    """What became of what chats keep.
+
+    Attributes:
+        rows: all there are at the end.
+        forgotten: those that were deleted when asked, each with the chat it was asked for.
+        spoilt: ids of those that cannot be read any more.
+    """
+
+    rows: tuple[Artifact, ...] = ()
+    forgotten: list[tuple[str, Artifact]] = field(default_factory=list)
+    spoilt: set[str] = field(default_factory=set)
+
+
+@dataclass(slots=True)
+class LogBook:
+    """What became of session logs, by the ids of their segments.
+
+    Attributes:
+        staged: those that wait.
+        was_staged: all that ever did.
+        archived: those that are in an archive.
+        bundles: what was put into archives, in order.
+    """
+
+    staged: dict[str, LogSegment] = field(default_factory=dict)
+    was_staged: set[str] = field(default_factory=set)
+    archived: set[str] = field(default_factory=set)
+    bundles: list[LogBundle] = field(default_factory=list)
+
+
+@dataclass(slots=True)
 class Trace:
     """All of one run.
 
     Attributes:
         fired: how often each fault and each state of interest was met, by name.
         terms: of the breakers of users, models and tools, by the kind of their keys.
-        gates: two lists for each tree that was started; the events of its gates in order.
+        gates: three lists for each tree that was started; the events of its gates in order.
         remedies: visit and name of each remedy that was found for a refused request.
         messages: messages sent, handled and lost, for the report.
         breaches: what was seen on the way.
+        storage: what chats keep.
+        logs: what they have logged.
     """
 
     terms: Mapping[str, BreakerTerms]
@@ -221,6 +294,8 @@ class Trace:
     closings: list[Closing] = field(default_factory=list)
     messages: Counter[str] = field(default_factory=Counter)
     breaches: list[Breach] = field(default_factory=list)
+    storage: StorageBook = field(default_factory=StorageBook)
+    logs: LogBook = field(default_factory=LogBook)
 
     def breach(self, invariant: str, what: str) -> None:
         """Note a violation that only the moment shows."""
@@ -241,6 +316,8 @@ def _told(visit: Visit) -> str:
     words += [end.value for end in visit.ends]
     if visit.stopped_s is not None:
         words.append(f"stopped at {_at(visit.stopped_s)}")
+    if visit.brought or visit.marks:
+        words.append(f"{len(visit.brought)} marks brought, {len(visit.marks)} made")
     if visit.gone_s is not None:
         words.append(f"chat gone at {_at(visit.gone_s)}")
     return ", ".join(words)

@@ -11,29 +11,55 @@ from collections.abc import Mapping
 from typing import Final
 
 from actors.catalog import CatalogFetched, FetchFailed
+from actors.chat_memory import LOST_AFTER_S
+from actors.db_commit import BatchCommitted
+from actors.db_writer import ArtifactsRefused, ArtifactsSaved, BatchFailed, DbWriterActor
 from actors.kernel.cell import Cell
-from actors.kernel.child_spec import RestartPolicy, StartChild
+from actors.kernel.child_spec import Intensity, StartChild
 from actors.kernel.dead_letter import DeadLetter, Loss
 from actors.kernel.envelope import Envelope
 from actors.kernel.errors import SpawnFailed
 from actors.kernel.interceptor import Interceptor, SendVerdict
 from actors.kernel.parent import ParentActor
+from actors.kernel.ref import ActorRef
 from actors.kernel.signals import Crashed, NoProc, Shutdown, Signal, Terminated
 from actors.kernel.system import ActorSystem, LifeEnded
 from actors.ports import PortError
+from actors.recall_reader import ArtifactsLoaded, ArtifactsUnread, LoadArtifacts
+from actors.session_log import SessionLogActor
 from actors.sse import GrantCredit, StreamAdvanced
+from actors.storage_turn import LOAD_WAIT_MAX_S, SAVE_WAIT_MAX_S, StorageJob
 from actors.tool import CallRaised, CallReturned
 from actors.tool_round import TOOL
 from actors.values import ToolEnded, ToolStarted
 from bridge.chaos.faults.injected import InjectedCrash
-from bridge.chaos.faults.roles import Role, call_of, role_of, visit_of
+from bridge.chaos.faults.roles import Role, call_of, job_of, role_of, visit_of
 from bridge.chaos.gate_ledger import GateLedger
-from bridge.chaos.trace import Ask, Lived, Trace, Visit
-from bridge.policies import ATTEMPT, PLUMBING
+from bridge.chaos.trace import Ask, Lived, StorageWait, Trace, Visit
+from bridge.policies import ATTEMPT, PLUMBING, STORE
+from bridge.storage_tree import COMMITTER, READER
 from supervisor.errors import SupervisionError
 
 # What an actor owes itself enters no mailbox from outside.
-_INTERNAL: Final = (CatalogFetched, FetchFailed, CallReturned, CallRaised)
+_INTERNAL: Final = (
+    CatalogFetched,
+    FetchFailed,
+    CallReturned,
+    CallRaised,
+    BatchCommitted,
+    BatchFailed,
+    ArtifactsLoaded,
+    ArtifactsUnread,
+)
+
+# What a chat hears of a piece of storage.
+_WORDS: Final[dict[type, str]] = {
+    ArtifactsLoaded: "read",
+    ArtifactsUnread: "not read",
+    ArtifactsSaved: "saved",
+    ArtifactsRefused: "not saved",
+}
+_OF_STORAGE: Final = tuple(_WORDS)
 
 # What a life may end with: what was injected, the weather, and what supervisors make of both.
 EXPECTED: Final = (
@@ -48,6 +74,12 @@ EXPECTED: Final = (
 # Where actors stand below the root: root/gate, root/chats/CHAT/ATTEMPT.
 _PLUMBING_DEPTH: Final = 1
 _ATTEMPT_DEPTH: Final = 3
+
+_STORAGE: Final = "root/storage/"
+
+# A policy that holds lets one more life begin, as a probe, each time that the hold is over.
+assert STORE.intensity is not None, "the policy of the store bears some failures"
+_HELD: Final = Intensity(restarts_max=STORE.intensity.restarts_max + 1, window_s=STORE.hold_s)
 
 # Lives of an attempt after its first.
 RETRIES_MAX: Final = 2
@@ -75,6 +107,10 @@ class Ledger(Interceptor):
         self._flows: dict[int, tuple[int, int]] = {}
         self._heard: set[tuple[int, int]] = set()
         self._last_lives: dict[str, LifeEnded] = {}
+        # Which life of its supervisor each of them was lived under.
+        self._lived_under: dict[str, int] = {}
+        # Requests that wait for storage, by name.
+        self._waiting: dict[str, Visit] = {}
         self._tree = len(trace.gates)
 
     # --- messages --------------------------------------------------------------------------------
@@ -87,11 +123,17 @@ class Ledger(Interceptor):
         self._trace.messages["sent"] += 1
         if envelope.reply_to is not None:
             self._note_ask(cell, envelope)
+        if isinstance(message, StartChild) and role_of(cell) is Role.CHAT:
+            self._visits[visit_of(cell)].goes_on(cell.system.clock.now_s())
         match message:
             case StreamAdvanced(attempt=attempt):
                 self._note_read(cell, attempt)
             case GrantCredit(attempt=attempt, reads=reads):
                 self._note_grant(envelope.sender, attempt, reads)
+            case StartChild(spec=spec, reply_to=ActorRef(cell=asker)) if (
+                job := job_of(spec)
+            ) is not None:
+                self._note_storage(asker, job)
             case StartChild(spec=spec) if (call := call_of(spec)) is not None:
                 self._note_started(cell, call.call_id)
             case ToolStarted(call=call):
@@ -207,12 +249,36 @@ class Ledger(Interceptor):
             self._trace.breach("one output", f"{call_id} is over, and was so before or never begun")
         visit.calls_over.add(call_id)
 
+    # --- storage ---------------------------------------------------------------------------------
+
+    def _note_storage(self, request: Cell, job: StorageJob) -> None:
+        visit = self._visits[visit_of(request)]
+        self._waiting[request.name] = visit
+        is_reading = isinstance(job, LoadArtifacts)
+        wait = StorageWait(
+            what="read" if is_reading else "save",
+            asked_s=request.system.clock.now_s(),
+            wait_max_s=(LOAD_WAIT_MAX_S if is_reading else SAVE_WAIT_MAX_S) + LOST_AFTER_S,
+        )
+        visit.storage_waits.append(wait)
+
+    def _note_stored(self, request: Cell, word: object) -> None:
+        visit = self._visits[visit_of(request)]
+        if isinstance(word, ArtifactsLoaded):
+            visit.recalled += [(each.chat_id, each.id) for each in word.recalled.artifacts]
+        kind = _WORDS[type(word)]
+        if isinstance(word, ArtifactsUnread | ArtifactsRefused):
+            kind = f"{kind}: {word.reason.value}"
+        self._trace.fired[f"storage {kind}"] += 1
+
     # --- signals and lives -----------------------------------------------------------------------
 
     def signalling(self, cell: Cell, signal: Signal) -> float:
         """See `Interceptor.signalling`; a monitor hears of an end once."""
         if cell.system.zombies:
             self._trace.fired["zombie"] += 1
+        if isinstance(signal, _OF_STORAGE) and role_of(cell) is Role.REQUEST:
+            self._note_stored(cell, signal)
         if isinstance(signal, Terminated) and not isinstance(signal.reason, NoProc):
             pair = (cell.number, signal.ref.cell.number)
             if pair in self._heard:
@@ -223,10 +289,9 @@ class Ledger(Interceptor):
     def life_ended(self, ended: LifeEnded) -> None:
         """Hear of the end of a life; it was followed by another if that one ends as well."""
         self._in_hand = None
-        before = self._last_lives.get(ended.name)
-        if before is not None and before.life < ended.life:
-            self._note_restart(before)
-        self._last_lives[ended.name] = ended
+        self._note_life(ended)
+        if (waiting := self._waiting.pop(ended.name, None)) is not None:
+            waiting.goes_on(ended.at_s)
         if isinstance(ended.reason, Crashed):
             if not isinstance(ended.reason.error, EXPECTED):
                 self._trace.breach("no bugs", f"{ended.name} crashed with a {ended.reason.kind}")
@@ -234,26 +299,44 @@ class Ledger(Interceptor):
                 self._trace.fired["root gave up"] += 1
             elif ended.life > RETRIES_MAX and ended.name.count("/") == _ATTEMPT_DEPTH:
                 self._trace.fired["attempts given up"] += 1
-            elif ended.life > 1 and ended.name in self.gates.tool_actors:
+            elif ended.life > 1 and self.gates.is_of_tool(ended.name):
                 self._trace.fired["tool given up"] += 1
 
-    def _note_restart(self, ended: LifeEnded) -> None:
-        kind, policy = self._kept_by(ended.name)
-        assert policy.intensity is not None, "the tree's policies all have an intensity"
+    def _note_life(self, ended: LifeEnded) -> None:
+        """Note a restart; who began again together with its supervisor was not restarted by it."""
+        name = ended.name
+        above = self._last_lives.get(name.rpartition("/")[0])
+        under = 1 if above is None else above.life + 1
+        before = self._last_lives.get(name)
+        if before is not None and before.life < ended.life and self._lived_under[name] == under:
+            self._note_restart(before, under)
+        self._last_lives[name] = ended
+        self._lived_under[name] = under
+
+    def _note_restart(self, ended: LifeEnded, under: int) -> None:
+        kind, limit = self._kept_by(ended.name)
         self._trace.lived.append(
             Lived(
-                actor=f"{ended.name} of tree {self._tree}",
+                actor=f"{ended.name} of tree {self._tree}, under life {under} of its supervisor",
                 ended_s=ended.at_s,
-                limit=policy.intensity,
+                limit=limit,
             )
         )
         self._trace.fired[f"restart: {kind}"] += 1
 
-    def _kept_by(self, name: str) -> tuple[str, RestartPolicy]:
-        """Return what an actor of this name is, and by which policy it is kept."""
-        if name.count("/") == _PLUMBING_DEPTH:
-            return name.rpartition("/")[2], PLUMBING
-        return ("tool", TOOL) if name in self.gates.tool_actors else ("attempt", ATTEMPT)
+    def _kept_by(self, name: str) -> tuple[str, Intensity]:
+        """Return what an actor of this name is, and how often it may be restarted."""
+        kind = name.rpartition("/")[2]
+        if name in (COMMITTER, READER):
+            return kind, _HELD
+        if name.count("/") == _PLUMBING_DEPTH or name.startswith(_STORAGE):
+            policy = PLUMBING
+        elif self.gates.is_of_tool(name):
+            kind, policy = "tool", TOOL
+        else:
+            kind, policy = "attempt", ATTEMPT
+        assert policy.intensity is not None, "the tree's policies all have an intensity"
+        return kind, policy.intensity
 
     def close_books(self, system: ActorSystem) -> None:
         """Take stock once the tree has ended: nothing may still be under way."""
@@ -262,6 +345,9 @@ class Ledger(Interceptor):
             self._trace.breach("conservation", what)
         for cell in system.cells():
             self._trace.breach("shutdown", f"{cell.name} is still there")
+
+
+_FINISHING: Final = (ParentActor, DbWriterActor, SessionLogActor)
 
 
 class Lanes(Interceptor):
@@ -273,7 +359,8 @@ class Lanes(Interceptor):
 
     def signalling(self, cell: Cell, signal: Signal) -> float:
         """See `Interceptor.signalling`."""
-        if isinstance(signal, Shutdown) and not issubclass(cell.actor_class, ParentActor):
+        # The writer commits what it has before it ends, mail included, and the stager stages it.
+        if isinstance(signal, Shutdown) and not issubclass(cell.actor_class, _FINISHING):
             self._told_to_end[cell.number] = cell.life
         return 0.0
 

@@ -24,6 +24,8 @@ def session_log_children(
     *,
     policy: RestartPolicy,
     settings: SessionLogSettings | None = None,
+    stager: type[SessionLogActor] = SessionLogActor,
+    assembler: type[AssemblerActor] = AssemblerActor,
 ) -> tuple[ChildSpec[Any], ...]:
     """Describe them, in the order of their start.
 
@@ -34,6 +36,8 @@ def session_log_children(
         store: where segments are staged; without one each gets an archive of its own.
         policy: of plumbing.
         settings: what they begin with; `UseLogSettings` brings others.
+        stager: the actor that stages.
+        assembler: the actor that assembles.
     """
     cleaner: ChildSpec[Any] = ChildSpec(
         name=CLEANER,
@@ -41,19 +45,19 @@ def session_log_children(
         policy=policy,
         shutdown_s=SHUTDOWN_S,
     )
-    stager: ChildSpec[Any] = ChildSpec(
+    staging: ChildSpec[Any] = ChildSpec(
         name=SESSION_LOG,
-        start=partial(SessionLogActor, store, archive),
+        start=partial(stager, store, archive),
         policy=policy,
         mailbox=SESSION_LOG_MAILBOX,
         shutdown_s=SHUTDOWN_S,
     )
     if store is None:
-        return cleaner, stager
-    assembler: ChildSpec[Any] = ChildSpec(
+        return cleaner, staging
+    assembling: ChildSpec[Any] = ChildSpec(
         name=ASSEMBLER,
-        start=partial(AssemblerActor, store, archive, settings),
+        start=partial(assembler, store, archive, settings),
         policy=policy,
         shutdown_s=SHUTDOWN_S,
     )
-    return cleaner, assembler, stager
+    return cleaner, assembling, staging

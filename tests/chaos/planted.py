@@ -5,11 +5,22 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from actors.artifacts import Artifact, Recalled
 from actors.chat_memory import MemorySetup
 from actors.chat_setup import ChatSetup
+from actors.db_commit import BatchCommitted, CommitBatch, DbCommitActor
+from actors.db_line import Line, LineBounds
+from actors.db_writer import (
+    ArtifactsRefused,
+    ArtifactsSaved,
+    DbWriterActor,
+    RetryDue,
+    SaveArtifacts,
+    WriterMessage,
+)
 from actors.kernel.child_spec import ChildSpec
 from actors.kernel.ref import ActorRef
 from actors.kernel.signals import (
@@ -23,26 +34,47 @@ from actors.kernel.signals import (
     Shutdown,
     Terminated,
 )
+from actors.log_assembler import AssemblerActor
+from actors.log_values import BundleKey, LogBundle, LogSegment, StagedSegments
 from actors.ports import (
+    ArtifactStore,
     Cancelled,
     Codec,
     Endpoint,
     EventSink,
+    Failed,
+    Filed,
+    LogArchive,
     Provider,
     ProviderCall,
     ProviderError,
     Remedied,
     Remedies,
+    SegmentStore,
+    SessionLogSettings,
+    StoreBusy,
+    StoreUnavailable,
+    Swept,
     ToolBox,
     ToolBroke,
 )
-from actors.request import ChildOver, RequestActor, RequestMessage, RoomMade
+from actors.recall_reader import (
+    ArtifactsLoaded,
+    ArtifactsUnread,
+    ForgetArtifacts,
+    LoadArtifacts,
+    RecallActor,
+    RecallMessage,
+)
+from actors.request import ChildOver, RequestActor, RequestMessage, RoomMade, StorageLost
+from actors.session_log import SessionLogActor
 from actors.sse import AttemptBroken, GrantCredit, SseActor, SseMessage, StreamAdvanced
 from actors.tool import ToolActor
 from actors.tool_plan import are_arguments_json
 from actors.tool_round import RoundOver, ToolRoundActor, ToolSetup
 from actors.values import ChatRequest, ToolCall, ToolResult
 from bridge.app import Parts
+from bridge.chaos.scenarios.log_desk import SimParts
 from supervisor.gate import Admit, GateActor, GateMessage
 from supervisor.static import Supervisor, SupervisorMessage
 from supervisor.strategy import AutoShutdown
@@ -348,6 +380,195 @@ class NoTurns(GateActor):
         super().receive(message)
 
 
+# --- storage -------------------------------------------------------------------------------------
+
+
+class EarlyWord(DbWriterActor):
+    """Says that it has saved what it has only taken in."""
+
+    def receive(self, message: WriterMessage) -> None:
+        if isinstance(message, SaveArtifacts) and message.reply_to is not None:
+            message.reply_to.cell.signal(ArtifactsSaved(token=message.token))
+        super().receive(message)
+
+
+class MarksAnyway(RequestActor):
+    """Takes a refusal for an acknowledgement."""
+
+    def receive(self, message: RequestMessage) -> None:
+        if isinstance(message, ArtifactsRefused):
+            message = ArtifactsSaved(token=message.token)
+        super().receive(message)
+
+
+class SaysItIsDone(DbCommitActor):
+    """Takes a store that is busy for one that has done it."""
+
+    def receive(self, message: CommitBatch) -> BatchCommitted:
+        try:
+            return super().receive(message)
+        except StoreBusy:
+            return BatchCommitted()
+
+
+class NewIds(DbCommitActor):
+    """Sends what may have been committed under other ids, before it is sent again."""
+
+    def receive(self, message: CommitBatch) -> BatchCommitted:
+        try:
+            return super().receive(message)
+        except StoreUnavailable:
+            groups = tuple(tuple(map(self.renamed, group)) for group in message.groups)
+            super().receive(CommitBatch(groups=groups))
+            raise
+
+    def renamed(self, artifact: Artifact) -> Artifact:
+        return replace(artifact, id=artifact.id[::-1])
+
+
+class TornGroup(DbCommitActor):
+    """Commits row by row."""
+
+    def receive(self, message: CommitBatch) -> BatchCommitted:
+        rows = [(artifact,) for group in message.groups for artifact in group]
+        for row in rows:
+            super().receive(CommitBatch(groups=(row,)))
+        return BatchCommitted()
+
+
+@dataclass
+class AnyChat:
+    """A store that looks for an id in every chat that it has seen."""
+
+    real: ArtifactStore
+    chats: list[str] = field(default_factory=list)
+
+    def load(self, chat_id: str, ids: Sequence[str]) -> Recalled:
+        if chat_id not in self.chats:
+            self.chats.append(chat_id)
+        found = [self.real.load(each, ids) for each in self.chats]
+        artifacts = tuple(artifact for each in found for artifact in each.artifacts)
+        return Recalled(artifacts=artifacts, missing=len(ids) - len(artifacts))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.real, name)
+
+
+class ReadsAnyChat(RecallActor):
+    """Does not look whose rows it reads."""
+
+    def __init__(self, store: ArtifactStore) -> None:
+        anybodys: Any = AnyChat(store)
+        super().__init__(anybodys)
+
+
+class ForgetsAtOnce(RecallActor):
+    """Deletes what it reads, although no answer has been given with it."""
+
+    def receive(self, message: RecallMessage) -> ArtifactsLoaded | None:
+        loaded = super().receive(message)
+        if isinstance(message, LoadArtifacts):
+            super().receive(ForgetArtifacts(chat_id=message.chat_id, ids=message.ids))
+        return loaded
+
+
+class WaitsForStorage(RequestActor):
+    """Goes on only once storage has done what it was asked to."""
+
+    def receive(self, message: RequestMessage) -> None:
+        if not isinstance(message, StorageLost | ArtifactsRefused | ArtifactsUnread):
+            super().receive(message)
+
+
+class FailsWithStorage(DoubleTerminal):
+    """Takes it for a failure of the chat that nothing could be kept."""
+
+    def on_stop(self) -> None:
+        """Say nothing more."""
+
+    def receive(self, message: RequestMessage) -> None:
+        if isinstance(message, ArtifactsRefused):
+            error = StoreUnavailable()
+            self.told.finish(Failed(error=error, error_id="", shown=True))
+            self.exit(Crashed(error))
+        else:
+            super().receive(message)
+
+
+class EndlessLine(DbWriterActor):
+    """Lets any number of rows wait."""
+
+    def __init__(self, committer: ActorRef[CommitBatch] | str, line: Line) -> None:
+        line.bounds = LineBounds(commit_rows_max=line.bounds.commit_rows_max)
+        super().__init__(committer, line)
+
+
+class NeverAgain(DbWriterActor):
+    """Does not send a failed batch again."""
+
+    def receive(self, message: WriterMessage) -> None:
+        if not isinstance(message, RetryDue):
+            super().receive(message)
+
+
+# --- session logs --------------------------------------------------------------------------------
+
+
+@dataclass
+class Unread:
+    """A store of segments that deletes what has not been put into an archive."""
+
+    real: SegmentStore
+
+    def load(self, key: BundleKey) -> StagedSegments:
+        staged = self.real.load(key)
+        self.real.remove(staged.ids)
+        return staged
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.real, name)
+
+
+class RemovesFirst(AssemblerActor):
+    """Deletes what is staged before its archive is in place."""
+
+    def __init__(
+        self,
+        store: SegmentStore,
+        archive: LogArchive,
+        settings: SessionLogSettings | None = None,
+    ) -> None:
+        removing: Any = Unread(store)
+        super().__init__(removing, archive, settings)
+
+
+class NeverStarts(AssemblerActor):
+    """Waits for settings although it has some."""
+
+    def on_start(self) -> None:
+        """Plan nothing."""
+
+
+class DropsAtTrouble(SessionLogActor):
+    """Takes what could not be staged for kept."""
+
+    def __init__(self, store: SegmentStore | None, archive: LogArchive) -> None:
+        super().__init__(None, Nowhere())
+
+
+class Nowhere:
+    """An archive that keeps nothing."""
+
+    def merge(self, bundle: LogBundle, settings: SessionLogSettings) -> Filed:
+        return Filed(path="")
+
+    def write_direct(self, segment: LogSegment, settings: SessionLogSettings) -> Filed:
+        return Filed(path="")
+
+    def sweep(self, settings: SessionLogSettings, *, files_max: int) -> Swept:
+        return Swept()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Defect:
     """A tree with one broken part, and the promises that this may break."""
@@ -452,5 +673,75 @@ DEFECTS = (
         name="users do not take turns",
         parts=Parts(gate=NoTurns),
         breaks=frozenset({"fairness"}),
+    ),
+    Defect(
+        name="a save is acknowledged before its commit",
+        parts=Parts(writer=EarlyWord),
+        breaks=frozenset({"marks", "kept"}),
+    ),
+    Defect(
+        name="an answer is marked without an acknowledgement",
+        parts=Parts(request=MarksAnyway),
+        breaks=frozenset({"marks", "kept"}),
+    ),
+    Defect(
+        name="a commit that failed is taken for done",
+        parts=Parts(committer=SaysItIsDone),
+        breaks=frozenset({"marks", "kept"}),
+    ),
+    Defect(
+        name="rows are saved again under other ids",
+        parts=Parts(committer=NewIds),
+        breaks=frozenset({"rows"}),
+    ),
+    Defect(
+        name="an answer is kept in pieces",
+        parts=Parts(committer=TornGroup),
+        breaks=frozenset({"rows"}),
+    ),
+    Defect(
+        name="a reader ignores whose rows it reads",
+        parts=Parts(reader=ReadsAnyChat),
+        breaks=frozenset({"chats apart", "isolation"}),
+    ),
+    Defect(
+        name="rows are deleted before they were of use",
+        parts=Parts(reader=ForgetsAtOnce),
+        breaks=frozenset({"forgotten"}),
+    ),
+    Defect(
+        name="a chat waits for storage that is away",
+        parts=Parts(request=WaitsForStorage),
+        breaks=frozenset({"storage waits"}),
+    ),
+    Defect(
+        name="a chat fails because nothing can be kept",
+        parts=Parts(request=FailsWithStorage),
+        breaks=frozenset({"storage waits"}),
+    ),
+    Defect(
+        name="the line has no bound",
+        parts=Parts(writer=EndlessLine),
+        breaks=frozenset({"line"}),
+    ),
+    Defect(
+        name="a failed batch is not sent again",
+        parts=Parts(writer=NeverAgain),
+        breaks=frozenset({"drained", "recovery"}),
+    ),
+    Defect(
+        name="a log is deleted before its archive is in place",
+        parts=SimParts(assembler=RemovesFirst),
+        breaks=frozenset({"logs"}),
+    ),
+    Defect(
+        name="staged logs are never assembled",
+        parts=SimParts(assembler=NeverStarts),
+        breaks=frozenset({"recovery"}),
+    ),
+    Defect(
+        name="a log that is handed over is dropped",
+        parts=SimParts(stager=DropsAtTrouble),
+        breaks=frozenset({"recovery"}),
     ),
 )

@@ -18,7 +18,9 @@ def product_files() -> list[Path]:
 def all_files() -> list[Path]:
     """Every file that belongs to the project, whether git knows it yet or not."""
     below = [path for name in (*PRODUCT, *CHORES) for path in (ROOT / name).rglob("*")]
-    files = [path for path in (*ROOT.iterdir(), *below) if path.is_file()]
+    # In a second working tree git's own entry is a file, with a path of the machine in it.
+    here = [path for path in ROOT.iterdir() if path.name != ".git"]
+    files = [path for path in (*here, *below) if path.is_file()]
     return sorted(path for path in files if not BUILT & set(path.parts))
 
 

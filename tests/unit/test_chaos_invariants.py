@@ -7,7 +7,9 @@ from dataclasses import replace
 
 import pytest
 
+from actors.artifacts import Artifact
 from actors.kernel.child_spec import Intensity
+from actors.values import OpaqueItem, WireFormat
 from bridge.chaos.gate_events import (
     Answered,
     Asked,
@@ -26,6 +28,7 @@ from bridge.chaos.trace import (
     Expected,
     Kind,
     Lived,
+    StorageWait,
     ToolRun,
     Trace,
     Visit,
@@ -64,7 +67,34 @@ def visit() -> Visit:
         notices=1,
         gone_s=2.0,
         is_over=True,
+        chat="c",
+        brought=("a0",),
+        recalled=[("c", "a0")],
+        marks=["b0", "b1"],
+        storage_waits=[
+            StorageWait(what="read", asked_s=0.0, wait_max_s=6.0, ended_s=0.5),
+            StorageWait(what="save", asked_s=2.0, wait_max_s=11.0, ended_s=2.0),
+        ],
     )
+
+
+def row(artifact_id: str, place: int, *, chat: str = "c") -> Artifact:
+    item = OpaqueItem(wire=WireFormat.RESPONSES, json="{}")
+    return Artifact(
+        id=artifact_id,
+        chat_id=chat,
+        message_id=artifact_id[0],
+        model_id="m",
+        item=item,
+        place=place,
+    )
+
+
+A0, B0, B1 = row("a0", 0), row("b0", 0), row("b1", 1)
+
+
+def keep(trace: Trace, *rows: Artifact) -> None:
+    trace.storage.rows = rows
 
 
 def call(
@@ -93,6 +123,8 @@ def good_trace() -> Trace:
     trace.asks.append(Ask(question="Admit", asked_s=0.0, deadline_s=600.0, answered_s=0.0))
     trace.gates.append([LET_IN])
     trace.lived += [Lived(actor="gate", ended_s=at_s, limit=LIMIT) for at_s in (0.0, 1.0, 61.0)]
+    keep(trace, B0, B1)
+    trace.storage.forgotten.append(("c", A0))
     trace.closings.append(Closing(grace_s=20.0, elapsed_s=1.0, abandoned=(), live=0, zombies=0))
     return trace
 
@@ -136,6 +168,12 @@ VISIT_SPOILED: list[tuple[str, Callable[[Visit], object]]] = [
     ("monitors", lambda v: setattr(v, "notices", 0)),
     ("monitors", lambda v: setattr(v, "notices", 2)),
     ("no retry after output", lambda v: v.shown_s.update({1: 0.4})),
+    ("marks", lambda v: v.unkept.append("b0")),
+    ("marks", lambda v: v.marks.append("b2")),
+    ("chats apart", lambda v: v.recalled.append(("d", "a1"))),
+    ("forgotten", lambda v: setattr(v, "brought", ())),
+    ("storage waits", lambda v: setattr(v, "was_failed_by_storage", True)),
+    ("storage waits", lambda v: setattr(v.storage_waits[0], "ended_s", 20.0)),
 ]
 
 
@@ -167,6 +205,10 @@ TRACE_SPOILED: list[tuple[str, Callable[[Trace], object]]] = [
     ("tool permits", lambda t: setattr(t.runs[0], "had_permit", False)),
     ("tools stop", lambda t: setattr(t.runs[0], "ended_s", None)),
     ("tools stop", lambda t: setattr(t.runs[0], "ended_s", 60.0)),
+    ("marks", lambda t: keep(t, B0)),
+    ("rows", lambda t: keep(t, B0, B1, row("b9", 1))),
+    ("rows", lambda t: keep(t, B0, B1, row("e2", 2))),
+    ("chats apart", lambda t: t.storage.forgotten.append(("c", row("f0", 0, chat="d")))),
     ("limits", lambda t: t.gates[0].append(replace(LET_IN, running=2))),
     ("fairness", lambda t: t.gates.append(passed_twice())),
     ("nobody forgotten", lambda t: t.gates.append([ASKED, GateBorn(at_s=1.0)])),
@@ -210,6 +252,19 @@ def test_an_answer_that_its_provider_ended_early_and_well_may_be_short() -> None
         trace.calls[1].is_short = True
 
     assert broken_by(end_early) == set()
+
+
+def test_whose_request_hangs_may_wait_for_storage_and_whoever_left_early_is_not_looked_at() -> None:
+    def wait(trace: Trace, about: str) -> None:
+        visit = trace.visits[0]
+        visit.storage_waits[0].ended_s = 20.0
+        if about == "hangs":
+            visit.is_held_up = True
+        else:
+            visit.answers[:] = [Answer.LEFT]
+
+    for about in ("hangs", "left"):
+        assert "storage waits" not in broken_by(lambda trace, why=about: wait(trace, why))
 
 
 def test_who_stopped_sees_no_end_and_the_chat_is_gone_at_once() -> None:

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+from asyncio import CancelledError
 from collections import deque
 from typing import Any
 
 import pytest
 
+from actors.kernel.actor import ThreadActor
 from actors.kernel.cell import Cell
 from actors.kernel.dead_letter import Loss
 from actors.kernel.envelope import Envelope
@@ -29,7 +31,7 @@ class Faults(Interceptor):
     def __init__(self) -> None:
         self.verdicts: dict[Any, SendVerdict] = {}
         self.hangs_s: dict[Any, float] = {}
-        self.crashes: dict[Any, Exception] = {}
+        self.crashes: dict[Any, BaseException] = {}
         self.signal_delays_s: deque[float] = deque()
         self.log: list[tuple[str, Any, Any]] = []
 
@@ -198,6 +200,24 @@ async def test_an_injected_error_is_a_crash_of_the_handler(stage: Stage, actor: 
     with pytest.raises(ValueError):  # noqa: PT011 - which one it is, is seen below
         await ref.ask("a", block=False)
     await stage.settle()
+    assert ref.cell.life == 2
+    assert ("received", "a", error) in faults_of(stage).log
+
+
+class OnThread(ThreadActor[Any]):
+    def receive(self, message: Any) -> Any:
+        return message
+
+
+@pytest.mark.parametrize("error", [ValueError(), SystemExit(), CancelledError()])
+@on_stage_with(with_faults)
+async def test_an_injected_error_of_any_kind_is_a_crash_of_an_actor_on_a_thread(
+    stage: Stage, error: BaseException
+) -> None:
+    ref = stage.keep(OnThread)
+    faults_of(stage).crashes = {"a": error}
+    ref.tell("a")
+    assert await ref.ask("b", block=False) == "b"
     assert ref.cell.life == 2
     assert ("received", "a", error) in faults_of(stage).log
 

@@ -5,14 +5,18 @@ from __future__ import annotations
 import pytest
 
 from actors import (
+    ActorHeld,
     ChildSpec,
     Crashed,
+    Directive,
     Intensity,
     Interceptor,
+    RestartPolicy,
     Signal,
     SpawnFailed,
     StartChild,
     Terminated,
+    Then,
 )
 from actors.kernel.cell import Cell
 from actors.kernel.signals import ChildStarted
@@ -23,6 +27,8 @@ from tests.unit.supervision_stage import (
     AsyncChild,
     BadStart,
     Child,
+    Fail,
+    Note,
     Oops,
     PlainChild,
     Stage,
@@ -213,6 +219,50 @@ async def test_a_restart_that_fails_while_others_still_start_is_tried_again(stag
     await stage.wait(5.0)
     assert supervisor.is_alive()
     assert stage.of("a") == ["start", "killed", "start"]
+
+
+@pytest.mark.parametrize("kind", [AsyncChild, ThreadChild])
+@simulated(seeds=5)
+async def test_a_restart_that_fails_later_while_others_still_start_is_tried_again(
+    stage: Stage, kind: type[Child]
+) -> None:
+    stage.start_s = {"b": 2.0}
+    supervisor = stage.supervise(stage.child("a", kind), stage.child("b", AsyncChild))
+    await stage.wait(0.5)
+    stage.bad_starts = {"a": [BadStart("on_start")]}
+    stage.ref("a").kill()
+    await stage.wait(5.0)
+    assert supervisor.is_alive()
+    assert [each for each in stage.of("a") if each != "starting"] == [
+        "start",
+        "killed",
+        "crashed",
+        "start",
+    ]
+
+
+HOLDS = RestartPolicy(
+    intensity=Intensity(restarts_max=0, window_s=60.0), then=Then.HOLD, hold_s=600.0
+)
+
+
+@pytest.mark.parametrize("deciders", [(), ((Oops, Directive.ISOLATE),)], ids=["ended", "alive"])
+@simulated(seeds=5)
+async def test_a_start_is_complete_although_a_child_that_had_started_is_held(
+    stage: Stage, deciders: tuple[tuple[type[Exception], Directive], ...]
+) -> None:
+    """Whoever waited for the hold to be over would be given up as one that never starts."""
+    stage.start_s = {"b": 2.0}
+    held = stage.child("a", policy=HOLDS, deciders=deciders)
+    supervisor = stage.supervise(held, stage.child("b", AsyncChild), stage.child("c"))
+    await stage.wait(1.0)
+    stage.ref("a").tell(Fail())
+    await stage.wait(2.0)
+    assert supervisor.cell.is_ready
+    assert stage.log[-2:] == ["start b", "start c"]
+    await stage.wait(100.0)
+    assert supervisor.is_alive()
+    assert isinstance(await stage.ask("a", Note("no")), ActorHeld)
 
 
 @simulated()

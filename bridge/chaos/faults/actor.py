@@ -25,6 +25,8 @@ HANGS_S: Final = (0.5, 5.0, 25.0)
 SLOW_MS_MAX: Final = 200
 
 
+_GATES: Final = {"gate": Role.GATE, "tools": Role.TOOLS, "permits": Role.PERMITS}
+
 _CRASHES: Final = (InjectedCrash, SystemExit, asyncio.CancelledError)
 _CRASH_NAMES: Final = ("error", "system-exit", "cancelled")
 
@@ -51,7 +53,7 @@ class ActorFaults(Interceptor):
         kinds = {f"actor crash by {name}" for name in _CRASH_NAMES}
         hangs = {f"actor hang: {role.value}" for role in CRASHABLE}
         for_good = {f"actor hang for good: {role.value}" for role in MORTAL}
-        at_start = {f"actor crash at start: {gate.value}" for gate in (Role.GATE, Role.TOOLS)}
+        at_start = {f"actor crash at start: {gate.value}" for gate in _GATES.values()}
         others = {"actor slow", "actor crash storm", *at_start}
         return frozenset(crashes | kinds | hangs | for_good | others)
 
@@ -75,7 +77,7 @@ class ActorFaults(Interceptor):
 
     def starting_gate(self, name: str, life: int) -> None:
         """Fail a restart of a gate. Its first start is the tree's, and that one has to work."""
-        role = Role.TOOLS if name.endswith("/tools") else Role.GATE
+        role = _GATES[name.rpartition("/")[2]]
         is_mine = self.is_on and life > 1 and role in self._rates.crash_roles
         if is_mine and self._loop.chance(self._rates.crash, "crash at start"):
             self._fired[f"actor crash at start: {role.value}"] += 1

@@ -6,7 +6,7 @@ history holds. It takes no history in which a call has no output, or two, or som
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Final, TypeAlias
@@ -40,11 +40,19 @@ class Heard:
     is_changed: bool
 
     @property
+    def asked_at(self) -> int:
+        """Where the last question stands."""
+        return max(at for at, (kind, _) in enumerate(self.said) if kind is Kind.USER)
+
+    @property
     def visit(self) -> str:
         """Whose request it is: that is all that the user ever says."""
-        kind, about = self.said[0]
-        assert kind is Kind.USER, "a history begins with its user"
-        return about[0]
+        return self.said[self.asked_at][1][0]
+
+    @property
+    def earlier(self) -> tuple[Entry, ...]:
+        """What stands before the last question: earlier turns of the chat."""
+        return self.said[: self.asked_at]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +72,7 @@ def wanted_of(heard: Heard, part: Part) -> Wanted:
         part: what the provider has said, and will say.
     """
     number, outputs = 1, []
-    left = list(heard.said[1:])
+    left = list(heard.said[heard.asked_at + 1 :])
     while left:
         for entry in _spoken(heard.visit, part, number):
             if not left or left[0] != entry:
@@ -77,6 +85,50 @@ def wanted_of(heard: Heard, part: Part) -> Wanted:
             outputs.append((call_id, text))
         number += 1
     return Wanted(number=number, outputs=tuple(outputs))
+
+
+def problem_of(
+    earlier: Iterable[Entry],
+    *,
+    text_of_visit: Callable[[str], str | None],
+    gave: Callable[[str, str], bool],
+) -> str:
+    """Say what a provider would find fault with in earlier turns, or what was never said; "".
+
+    Args:
+        earlier: what stands before the last question.
+        text_of_visit: the words of an answer of this chat; None: it is none of this chat.
+        gave: whether a tool has said this to this call.
+    """
+    visit, follows = "", Kind.USER
+    waiting: list[str] = []
+    seen: set[str] = set()
+    for kind, about in (*earlier, (Kind.USER, ("",))):
+        if kind is not Kind.OUTPUT and kind is not Kind.CALL and waiting:
+            return f"{waiting[0]} has no output"
+        if follows is Kind.THOUGHT and kind in (Kind.USER, Kind.OUTPUT):
+            return f"a thought of {visit} led to nothing"
+        match kind:
+            case Kind.USER:
+                visit = about[0]
+                if visit and text_of_visit(visit) is None:
+                    return f"{visit} is of another chat"
+            case Kind.TEXT:
+                if about[0] != text_of_visit(visit):
+                    return f"{visit} was not answered {about[0]!r}"
+            case Kind.CALL:
+                if about[0] in seen or not about[0].startswith(f"call_{visit}r"):
+                    return f"{about[0]} stands in the turn of {visit}, or twice"
+                seen.add(about[0])
+                waiting.append(about[0])
+            case Kind.OUTPUT:
+                if about[0] not in waiting or not gave(*about):
+                    return f"{about[0]} has an output that is not its own"
+                waiting.remove(about[0])
+            case Kind.THOUGHT:
+                pass
+        follows = kind
+    return ""
 
 
 def _wrong(number: int, entry: Entry, left: list[Entry]) -> Wanted:

@@ -21,6 +21,7 @@ from collections.abc import Callable
 from typing import Final
 
 from actors.catalog import GetCatalog
+from actors.db_writer import SaveArtifacts
 from actors.kernel.cell import Cell
 from actors.kernel.child_spec import ListChildren, StopChild
 from actors.kernel.envelope import Envelope
@@ -34,6 +35,7 @@ from actors.kernel.interceptor import (
 )
 from actors.kernel.permit import Claim
 from actors.kernel.signals import Signal
+from actors.recall_reader import ForgetArtifacts, LoadArtifacts
 from actors.request import ChildOver, RoomMade
 from actors.sse import GrantCredit, OpenStream
 from actors.testing.simloop import SimLoop
@@ -41,7 +43,7 @@ from actors.tool_round import ToolOver
 from bridge.chaos.knobs import Rates
 from supervisor.gate import Admit
 
-REFUSABLE: Final = (Admit, GetCatalog)
+REFUSABLE: Final = (Admit, GetCatalog, LoadArtifacts)
 REPEATABLE: Final = (
     Admit,
     Claim,
@@ -52,6 +54,8 @@ REPEATABLE: Final = (
     OpenStream,
     ListChildren,
     StopChild,
+    SaveArtifacts,
+    ForgetArtifacts,
 )
 DELAYABLE: Final = (
     Admit,
@@ -64,8 +68,11 @@ DELAYABLE: Final = (
     ToolOver,
     ListChildren,
     StopChild,
+    SaveArtifacts,
+    LoadArtifacts,
+    ForgetArtifacts,
 )
-PUSHABLE: Final = (Admit, Claim, GetCatalog, GrantCredit, RoomMade)
+PUSHABLE: Final = (Admit, Claim, GetCatalog, GrantCredit, RoomMade, SaveArtifacts, LoadArtifacts)
 
 DELAY_MS_MAX: Final = 3_000
 SIGNAL_DELAY_MS_MAX: Final = 400

@@ -24,12 +24,12 @@ from actors.ports import (
 from actors.testing.simloop import SimLoop
 from actors.values import WireFormat
 from bridge.chaos.faults.answers import Part, Refusal, round_name
-from bridge.chaos.faults.heard import READERS, Heard, Wanted, wanted_of
+from bridge.chaos.faults.heard import READERS, Heard, Wanted, problem_of, wanted_of
 from bridge.chaos.faults.reels import AFTER_MAX, reel
 from bridge.chaos.faults.spelt import SPELLINGS
 from bridge.chaos.faults.streams import Cut, Patience, ScriptedStream, Steps
 from bridge.chaos.knobs import STORM_S, Rates
-from bridge.chaos.trace import Call, Visit
+from bridge.chaos.trace import Call, Kind, Visit
 from bridge.openrouter.errors import provider_error
 from bridge.standin.error_answers import PlainAnswer, RetryAfter, error_answer, refusal
 from bridge.standin.faults import Moment, ProviderFault
@@ -160,7 +160,7 @@ class ScriptedProvider:
             round=wanted.number,
             opened_s=self._loop.time(),
             had_chat=self._has_chat(visit),
-            problem=wanted.problem or _odd_output(wanted, guest),
+            problem=wanted.problem or _odd_output(wanted, guest) or self._odd_past(heard, guest),
         )
         self.calls.append(seen)
         guest.visit.round = wanted.number
@@ -173,6 +173,19 @@ class ScriptedProvider:
         except BaseException:
             seen.closed_s = self._loop.time()
             raise
+
+    def _odd_past(self, heard: Heard, guest: Guest) -> str:
+        """Say what is wrong with earlier turns of the chat; "" when nothing is."""
+        if not (earlier := heard.earlier):
+            return ""
+
+        def text_of(name: str) -> str | None:
+            turn = self.guests.get(name)
+            is_ours = turn is not None and name in guest.visit.turns
+            return turn.visit.said(Kind.CONTENT) if turn is not None and is_ours else None
+
+        problem = problem_of(earlier, text_of_visit=text_of, gave=guest.gave)
+        return f"in the past {problem}" if problem else ""
 
     def _check(self, heard: Heard, part: Part, seen: Call) -> None:
         """Refuse what no provider takes, and what this chat is refused.

@@ -7,10 +7,18 @@ from functools import partial
 from typing import Any, Final
 
 from actors.catalog import CatalogActor
+from actors.cleaner import CleanerActor
+from actors.db_commit import DbCommitActor
+from actors.db_writer import DbWriterActor
 from actors.kernel.cell import Cell
 from actors.kernel.child_spec import ChildSpec
+from actors.log_assembler import AssemblerActor
+from actors.log_cleaner import LogCleanerActor
+from actors.recall_reader import RecallActor
 from actors.request import RequestActor
+from actors.session_log import SessionLogActor
 from actors.sse import SseActor
+from actors.storage_turn import StorageJob, StorageTurnActor
 from actors.tool import ToolActor
 from actors.tool_round import ToolRoundActor
 from actors.values import ToolCall
@@ -32,6 +40,17 @@ class Role(Enum):
     ATTEMPT = "attempt"
     ROUND = "round"
     TOOL = "tool"
+    STORAGE = "storage"
+    PERMITS = "permits"
+    COMMITTER = "committer"
+    READER = "reader"
+    WRITER = "writer"
+    CLEANER = "cleaner"
+    # What does one piece of storage for a chat.
+    KEEPING = "keeping"
+    STAGER = "stager"
+    ASSEMBLER = "assembler"
+    LOG_CLEANER = "log-cleaner"
 
 
 # The first class that fits decides; a planted defect is a subclass of what it replaces.
@@ -43,7 +62,16 @@ _BY_CLASS: Final = (
     (GateActor, Role.GATE),
     (DynamicSupervisor, Role.CHATS),
     (CatalogActor, Role.CATALOG),
+    (StorageTurnActor, Role.KEEPING),
+    (DbWriterActor, Role.WRITER),
+    (DbCommitActor, Role.COMMITTER),
+    (RecallActor, Role.READER),
+    (CleanerActor, Role.CLEANER),
+    (SessionLogActor, Role.STAGER),
+    (AssemblerActor, Role.ASSEMBLER),
+    (LogCleanerActor, Role.LOG_CLEANER),
 )
+_GATES: Final = {"tools": Role.TOOLS, "permits": Role.PERMITS}
 
 
 def role_of(cell: Cell) -> Role:
@@ -51,9 +79,11 @@ def role_of(cell: Cell) -> Role:
     actor_class: type = cell.actor_class
     for known, role in _BY_CLASS:
         if issubclass(actor_class, known):
-            return Role.TOOLS if role is Role.GATE and cell.spec.name == "tools" else role
+            return _GATES.get(cell.spec.name, role) if role is Role.GATE else role
     assert issubclass(actor_class, Supervisor), "every other actor of the tree is a supervisor"
-    return Role.ROOT if cell.parent is None and not cell.spec.labels else Role.CHAT
+    if cell.spec.labels:
+        return Role.CHAT
+    return Role.ROOT if cell.parent is None else Role.STORAGE
 
 
 def visit_of(cell: Cell) -> str:
@@ -64,9 +94,22 @@ def visit_of(cell: Cell) -> str:
 
 def call_of(spec: ChildSpec[Any]) -> ToolCall | None:
     """Return the call that a child is made to run; None for any other child."""
-    start = spec.start
-    kind = start.func if isinstance(start, partial) else start
-    if not (isinstance(start, partial) and isinstance(kind, type) and issubclass(kind, ToolActor)):
-        return None
-    call: ToolCall = start.args[0]
+    call: ToolCall | None = _first_argument(spec, ToolActor)
     return call
+
+
+def job_of(spec: ChildSpec[Any]) -> StorageJob | None:
+    """Return the piece of storage that a child is made to do; None for any other child."""
+    job: StorageJob | None = _first_argument(spec, StorageTurnActor)
+    return job
+
+
+def _first_argument(spec: ChildSpec[Any], actor: type) -> Any:
+    start = spec.start
+    if (
+        isinstance(start, partial)
+        and isinstance(start.func, type)
+        and issubclass(start.func, actor)
+    ):
+        return start.args[0]
+    return None

@@ -12,8 +12,9 @@ from enum import Enum
 from typing import TypeAlias
 
 from actors.kernel.handover import HandOver
-from actors.ports import Cancelled, Completed, Ending
+from actors.ports import Cancelled, Completed, Ending, Failed, StoreError
 from actors.values import (
+    Marked,
     Notice,
     Noticed,
     ReasoningAdvanced,
@@ -48,6 +49,7 @@ class DoorSink:
         fired: counts how often it was full, and what readers were told beside the answer.
         bytes_max, pieces_max: its bounds.
         met: told of each moment that a reader sees; called inside the request's handler.
+        is_kept: whether there is a row of this id now.
         now_s: the time.
     """
 
@@ -59,12 +61,14 @@ class DoorSink:
         bytes_max: int,
         pieces_max: int | None,
         met: Callable[[Moment], object],
+        is_kept: Callable[[str], bool],
         now_s: Callable[[], float],
     ) -> None:
         self._visit = visit
         self._fired = fired
         self._pieces: HandOver[Piece] = HandOver(bytes_max, pieces_max or 1_000_000)
         self._met = met
+        self._is_kept = is_kept
         self._now_s = now_s
         self.ending: Ending | None = None
 
@@ -104,6 +108,12 @@ class DoorSink:
                 self._fired[f"notice: {notice.value}"] += 1
                 if notice is Notice.TOOL_PAUSED:
                     self._visit.tool_wait_s = max(self._visit.tool_wait_s, amount or 0.0)
+                elif notice is Notice.STORAGE_PAUSED:
+                    self._visit.storage_wait_s = max(self._visit.storage_wait_s, amount or 0.0)
+            case Marked(ids=ids):
+                self._fired["storage marks"] += 1
+                self._visit.marks += ids
+                self._visit.unkept += [each for each in ids if not self._is_kept(each)]
             case _:
                 pass
         return None
@@ -121,9 +131,12 @@ class DoorSink:
     def finish(self, ending: Ending) -> None:
         """See `EventSink.finish`; a second call is written down, not forbidden."""
         self._visit.finishes += 1
+        self._visit.goes_on(self._now_s())
         self.ending = ending
         if isinstance(ending, Completed):
             self._visit.rounds_completed = ending.rounds
+        elif isinstance(ending, Failed):
+            self._visit.was_failed_by_storage |= isinstance(ending.error, StoreError)
         self._pieces.close()
 
     def abandon(self) -> None:

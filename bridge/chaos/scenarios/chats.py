@@ -33,10 +33,13 @@ from bridge.chaos.faults.answers import Answer as Script
 from bridge.chaos.faults.tools import RESULT
 from bridge.chaos.invariants import breaches
 from bridge.chaos.invariants_gates import breaker_states
+from bridge.chaos.knobs import AWAY_S
 from bridge.chaos.scenarios.broken import InvariantBroken
 from bridge.chaos.scenarios.door import CATALOG_WAIT_S, Manners
 from bridge.chaos.scenarios.house import LEAVING_S, Errand, House, settings_for
+from bridge.chaos.scenarios.log_desk import LOG_BATCH_MAX
 from bridge.chaos.trace import Answer, End, Trace, Visit
+from bridge.config.setting_groups import MemorySettings
 from bridge.config.settings import Settings
 
 T = TypeVar("T")
@@ -50,6 +53,9 @@ HOSTILE_MAX_S: Final = 1600.0
 QUIET_S: Final = 40.0
 AT_ONCE_S: Final = 0.1
 TRIES_MAX: Final = 4
+# The longest life of a lock that nobody holds any more, and of a log without its end.
+LOG_LOOK_S: Final = 30.0
+LOG_TRIES_MAX: Final = 10
 TOGETHER_MAX: Final = 3
 
 MODELS: Final = ("sim/a", "sim/b")
@@ -80,7 +86,13 @@ class Chats:
         self._load = self._house.knobs.load
         self._bounds = self._house.knobs.bounds
         self._running_max = self._bounds.running_max
+        self._memory = MemorySettings(
+            retention=self._load.retention,
+            keeps_tools=self._load.keeps_tools,
+            batch_rows=self._bounds.batch_rows,
+        )
         self._tasks: list[asyncio.Task[object]] = []
+        self._hostile_visits = 0
 
     @property
     def trace(self) -> Trace:
@@ -96,6 +108,7 @@ class Chats:
         await self._hostile()
         self._house.heal()
         await self._everybody_ends()
+        self._hostile_visits = len(self.trace.visits)
         await self._recover()
         await self._house.close_all()
         self.trace.fired.update(breaker_states(self.trace))
@@ -112,12 +125,15 @@ class Chats:
             await asyncio.sleep(_drawn(loop, load.arrival_gaps_s, tag))
             if self._house.knobs.rates.closes_busy and number == load.requests // 2:
                 self._house.close_busy()
+            if self._house.knobs.rates.kills_busy and number == load.requests // 3:
+                self._house.kill_busy()
             user = f"user{loop.choose(load.users, tag)}"
             self._arrive(user, tag)
             if loop.chance(load.double_submits, tag):
                 self.trace.fired["double submit"] += 1
                 self._arrive(user, tag)
-        await asyncio.wait(self._tasks, timeout=load.linger_s)
+        is_away = self._house.knobs.rates.store.away_from_s is not None
+        await asyncio.wait(self._tasks, timeout=AWAY_S if is_away else load.linger_s)
 
     def _arrive(self, user: str, tag: str) -> None:
         loop, load = self._loop, self._load
@@ -129,7 +145,7 @@ class Chats:
             asks_catalog=load.asks_catalog,
         )
         self._turn_limit(_drawn(loop, load.limits, tag))
-        settings = settings_for(self._bounds, self._running_max)
+        settings = settings_for(self._bounds, self._running_max, self._memory)
         _, door = self._house.visit(user, self._errand(tag), settings, manners)
         self._tasks.append(loop.create_task(door.run()))
 
@@ -149,6 +165,9 @@ class Chats:
             wire=_drawn(loop, load.wires, tag),
             part=Part(answers=tuple(answers), refusal=refusal),
             runs_tools=not loop.chance(load.hands_over, tag),
+            chat=f"c{loop.choose(load.chats, tag)}" if load.chats else "",
+            has_past=load.has_past and bool(load.chats),
+            strays=loop.chance(load.strays, tag),
         )
 
     def _calling(self, tag: str) -> Script:
@@ -185,6 +204,8 @@ class Chats:
         await self._all_permits_are_back(settings)
         await self._all_tools_are_free(settings)
         await self._catalog_is_known(settings)
+        await self._storage_works(settings)
+        await self._logs_arrive()
         await asyncio.sleep(LEAVING_S)
         self._house.check_nobody_left()
 
@@ -219,9 +240,14 @@ class Chats:
         self._check_served(visit)
 
     async def _calm_visit(
-        self, user: str, answers: tuple[Script, ...], model: str, settings: Settings
+        self,
+        user: str,
+        answers: tuple[Script, ...],
+        model: str,
+        settings: Settings,
+        chat: str = "",
     ) -> tuple[Visit, float]:
-        errand = Errand(part=Part(answers=answers), model=model)
+        errand = Errand(part=Part(answers=answers), model=model, chat=chat)
         visit, door = self._house.visit(user, errand, settings, Manners(stop_s=PATIENCE_S))
         await self._loop.create_task(door.run())
         return visit, door.retry_after_s
@@ -250,6 +276,46 @@ class Chats:
             wait_s = began_s[together - 1] - began_s[0]
             what = f"call {together} of {visit.id} waited {wait_s:.3f} s for a free permit"
             self.trace.breach("recovery", what)
+
+    async def _storage_works(self, settings: Settings) -> None:
+        """Who is held waits as told; then an answer is kept, and comes back with the next turn."""
+        for number in range(TRIES_MAX):
+            answers = (_CALLS_ALL, _CALM)
+            chat = f"kept{number}"
+            visit, _ = await self._calm_visit("user0", answers, MODELS[0], settings, chat)
+            if visit.marks:
+                break
+            await asyncio.sleep(visit.storage_wait_s + AT_ONCE_S)
+        else:
+            self.trace.breach("recovery", "nothing is kept although nothing breaks any more")
+            return
+        again, _ = await self._calm_visit("user0", (_CALM,), MODELS[0], settings, chat)
+        self._check_served(again)
+        if [each for _, each in again.recalled] != list(again.brought):
+            what = f"{len(again.recalled)} of {len(again.brought)} artifacts came back"
+            self.trace.breach("recovery", what)
+
+    async def _logs_arrive(self) -> None:
+        """What ended since nothing breaks is in an archive, and nothing whole still waits."""
+        # One that failed is tried again once all the others had their turn.
+        batches = len(self.trace.visits) // LOG_BATCH_MAX
+        for _ in range(LOG_TRIES_MAX + 2 * batches):
+            if not self._logs_on_their_way():
+                return
+            await asyncio.sleep(LOG_LOOK_S)
+        for what in self._logs_on_their_way()[:1]:
+            self.trace.breach("recovery", what)
+
+    def _logs_on_their_way(self) -> list[str]:
+        logs = self.trace.logs
+        late = [f"the log {each} is staged and never assembled" for each in logs.staged]
+        calm = self.trace.visits[self._hostile_visits :]
+        late += [
+            f"the log of {visit.id} is in no archive"
+            for visit in calm
+            if visit.log_id not in logs.archived
+        ]
+        return late
 
     def _check_served(self, visit: Visit) -> None:
         if visit.answers != [Answer.ADMITTED]:

@@ -7,6 +7,7 @@ take what is shown, and whatever happens, end the chat when the user has gone.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -16,8 +17,8 @@ from actors.kernel.ref import ActorRef
 from actors.kernel.signals import Terminated
 from actors.ports import Remedies, ToolBox
 from actors.testing.simloop import SimLoop
-from actors.values import ChatRequest, Role, TextPart, Tool, Turn, WireFormat
-from bridge.app import App
+from actors.values import ChatRequest, Item, Role, TextPart, Tool, Turn, WireFormat
+from bridge.app import App, Place
 from bridge.chaos.faults.answers import FIND, TOOLS, WRITE
 from bridge.chaos.faults.injected import InjectedCrash
 from bridge.chaos.faults.sink import DoorSink, Moment, Piece
@@ -69,12 +70,18 @@ class Order:
         wire: in which format.
         box: the tools that are run here; None: whoever asked runs them.
         remedies: what may be changed in a refused call.
+        past: earlier turns of the chat, with their marks.
+        is_kept: whether there is a row of this id now.
+        over: told when the visit is over, however it went.
     """
 
     model: str
     wire: WireFormat
     box: ToolBox | None
     remedies: Remedies
+    past: tuple[Item, ...]
+    is_kept: Callable[[str], bool]
+    over: Callable[[], object]
 
 
 class Door:
@@ -115,6 +122,7 @@ class Door:
             bytes_max=settings.handover_bytes_max,
             pieces_max=settings.handover_lines_max,
             met=self._met,
+            is_kept=order.is_kept,
             now_s=loop.time,
         )
 
@@ -132,6 +140,7 @@ class Door:
         finally:
             leaving.cancel()
             self._visit.is_over = True
+            self._order.over()
 
     def _met(self, moment: Moment) -> None:
         """See something of the answer, and perhaps press stop for it."""
@@ -207,7 +216,7 @@ class Door:
         request = ChatRequest(
             request_id=visit.id,
             model=order.model,
-            items=(Turn(role=Role.USER, parts=(TextPart(text=visit.id),)),),
+            items=(*order.past, Turn(role=Role.USER, parts=(TextPart(text=visit.id),))),
             tools=OFFERED,
             wire=order.wire,
         )
@@ -220,6 +229,7 @@ class Door:
                 box=order.box,
                 servers=SERVERS,
                 remedies=order.remedies,
+                place=Place(chat_id=visit.chat, message_id=f"m-{visit.id}"),
             )
         except (KernelError, InjectedCrash) as error:
             return error

@@ -7,25 +7,31 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
+from actors.kernel.clock import LoopClock
 from actors.kernel.entropy import SeededEntropy
 from actors.kernel.system import StopReport
 from actors.ports import Endpoint, Secret
 from actors.testing.simloop import SimLoop
-from actors.values import WireFormat
+from actors.values import Mark, WireFormat
 from bridge.app import App, Parts, Ports
 from bridge.chaos.faults.actor import ActorFaults
 from bridge.chaos.faults.answers import Part
 from bridge.chaos.faults.catalog import ScriptedCatalog
 from bridge.chaos.faults.codec import BuggyCodec
+from bridge.chaos.faults.logs import LogFaults, LogShelf, StagedLogs
 from bridge.chaos.faults.mailbox import MailboxFaults
 from bridge.chaos.faults.provider import Guest, ScriptedProvider, playable
 from bridge.chaos.faults.remedies import ScriptedRemedies
+from bridge.chaos.faults.roles import Role
+from bridge.chaos.faults.store import ScriptedStore, StoreThreads
 from bridge.chaos.faults.tools import ScriptedTools
 from bridge.chaos.gate_events import BreakerTerms
 from bridge.chaos.gate_watch import watched
 from bridge.chaos.knobs import Bounds, Knobs, draw_knobs
 from bridge.chaos.scenarios.door import Door, Manners, Order
-from bridge.chaos.trace import Closing, Expected, Trace, Visit
+from bridge.chaos.scenarios.log_desk import LogDesk
+from bridge.chaos.scenarios.past import PART, old_turn, told
+from bridge.chaos.trace import Closing, Expected, Kind, Trace, Visit
 from bridge.chaos.watching import (
     Ledger,
     chats_alive,
@@ -34,11 +40,14 @@ from bridge.chaos.watching import (
     open_books,
 )
 from bridge.chaos.wires import CODECS, WIRES
+from bridge.chaos.writer_watch import LineBook, watched_writer
+from bridge.config.setting_groups import MemorySettings
 from bridge.config.settings import Settings
 from bridge.policies import (
     MODEL_FAILURES_FACTOR,
     SERVER_FAILURES_FACTOR,
     model_policy,
+    storage_policy,
     user_policy,
 )
 
@@ -47,7 +56,27 @@ GRACE_S: Final = 20.0
 # A zombie's last breath.
 LEAVING_S: Final = 5.0
 
-FIXED_ACTORS: Final = ("root", "root/catalog", "root/chats", "root/gate", "root/tools")
+FIXED_ACTORS: Final = (
+    "root",
+    "root/catalog",
+    "root/chats",
+    "root/gate",
+    "root/log_assembler",
+    "root/log_cleaner",
+    "root/session_log",
+    "root/storage",
+    "root/storage/cleaner",
+    "root/storage/committer",
+    "root/storage/permits",
+    "root/storage/reader",
+    "root/storage/writer",
+    "root/tools",
+)
+
+DEFAULT_MEMORY: Final = MemorySettings()
+
+# Earlier turns of a chat that a history tells of.
+TURNS_MAX: Final = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,12 +88,18 @@ class Errand:
         wire: in which format.
         part: what the provider and the tools have in store.
         runs_tools: whether tools are run here, or by whoever asked.
+        chat: which of the user's chats is gone on with; "" begins one of its own.
+        has_past: whether that chat began long ago.
+        strays: whether the history names what belongs to another chat.
     """
 
     part: Part
     model: str = "sim/a"
     wire: WireFormat = WIRES[0]
     runs_tools: bool = True
+    chat: str = ""
+    has_past: bool = False
+    strays: bool = False
 
 
 class House:
@@ -102,8 +137,20 @@ class House:
             wire: BuggyCodec(codec(), loop, rates.codec, fired) for wire, codec in CODECS.items()
         }
         self._catalog = ScriptedCatalog(loop, rates.catalog, fired)
+        self._store = ScriptedStore(loop, rates.store, fired, self.trace.storage)
+        self._log_faults = LogFaults(loop, rates.logs, fired, self._store.owe)
+        self._desk = LogDesk(
+            loop,
+            StagedLogs(self._log_faults, self.trace.logs),
+            LogShelf(self._log_faults, self.trace.logs),
+            parts,
+            self._store.owed_s,
+        )
+        self._line = LineBook(self.trace, bounds.line)
         self._actor_faults = ActorFaults(loop, rates, fired)
         self._mailbox_faults: list[MailboxFaults] = []
+        # By chat: the turns that were there before the run.
+        self._old: dict[str, Visit] = {}
         self._is_healed = False
         self._visits: dict[str, Visit] = {}
         self._app: App | None = None
@@ -119,11 +166,21 @@ class House:
         self, user: str, errand: Errand, settings: Settings, manners: Manners
     ) -> tuple[Visit, Door]:
         """Return a new visit, and the door to run for it."""
-        part = errand.part
+        part, name = errand.part, f"v{len(self._visits)}"
+        chat = f"{user}/{errand.chat or name}"
+        turns = self._turns(chat, has_past=errand.has_past)
+        strays = self._strays(chat) if errand.strays else ()
+        if strays:
+            self.trace.fired["storage asked for another chat's"] += 1
         visit = Visit(
-            id=f"v{len(self._visits)}",
+            id=name,
             user=user,
-            expected=_expected(f"v{len(self._visits)}", errand, settings),
+            chat=chat,
+            turns=tuple(turn.id for turn in turns),
+            brought=tuple(each for turn in turns for each in turn.marks),
+            strays=strays,
+            is_held_up=bool(self.knobs.rates.hang and Role.REQUEST in self.knobs.rates.hang_roles),
+            expected=_expected(name, errand, settings),
             credit=max(1, min(settings.reads_in_flight_max, settings.request_mailbox_max)),
             parallel_max=settings.tools.parallel_max,
             asked_s=self._loop.time(),
@@ -136,13 +193,49 @@ class House:
             wire=errand.wire,
             box=self._tools.box(visit, part) if errand.runs_tools else None,
             remedies=self._remedies,
+            past=(*told(turns), *(Mark(artifact_id=each) for each in strays)),
+            is_kept=lambda artifact_id: artifact_id in self._store.table.ids,
+            over=lambda: self._log(visit, is_terminal=errand.runs_tools),
         )
         return visit, Door(self.enter(), visit, order, settings, manners, self.trace)
+
+    def _log(self, visit: Visit, *, is_terminal: bool) -> None:
+        visit.log_id = self._desk.end(visit, is_terminal=is_terminal)
+
+    def _turns(self, chat: str, *, has_past: bool) -> tuple[Visit, ...]:
+        """Return the last turns of a chat that are over, and have left something."""
+        old = [self._old_turn(chat)] if has_past else []
+        here = [each for each in self.trace.visits if each.chat == chat and each.is_over]
+        left = [each for each in (*old, *here) if each.marks or each.said(Kind.CONTENT)]
+        return tuple(left[-TURNS_MAX:])
+
+    def _old_turn(self, chat: str) -> Visit:
+        """Return the turn with which a chat began long ago."""
+        if chat not in self._old:
+            user, name = chat.partition("/")[0], f"o{len(self._old)}"
+            turn, rows = old_turn(name, user, chat, self._loop.wall_s())
+            self._store.table.add(rows, self._loop.wall_s())
+            self._provider.guests[name] = Guest(visit=turn, part=PART, gave=self._tools.gave)
+            self._old[chat] = turn
+        return self._old[chat]
+
+    def _strays(self, chat: str) -> tuple[str, ...]:
+        """Return the marks of the last answer in any other chat."""
+        turns = (*self._old.values(), *self.trace.visits)
+        marks = [each.marks for each in turns if each.chat != chat and each.marks]
+        return tuple(marks[-1]) if marks else ()
 
     def heal(self) -> None:
         """Stop every fault, for trees to come as well."""
         self._is_healed = True
-        for fault in (self._provider, self._tools, self._remedies, self._catalog):
+        for fault in (
+            self._provider,
+            self._tools,
+            self._remedies,
+            self._catalog,
+            self._store,
+            self._log_faults,
+        ):
             fault.is_on = False
         for codec in self._codecs.values():
             codec.is_on = False
@@ -172,12 +265,19 @@ class House:
             self.trace.fired["tree closed while busy"] += 1
             self._let_go(self._app)
 
+    def kill_busy(self) -> None:
+        """End the tree as a process ends that is killed, if chats run in it."""
+        if self._app is not None and chats_alive(self._app.system):
+            self.trace.fired["tree killed while busy"] += 1
+            self._app.root.kill()
+
     def check_nobody_left(self) -> None:
         """After quiet only the fixed actors live; a tree that gave up has none."""
         if self._app is not None and self._app.is_alive:
             names = live_names(self._app.system)
             if names != FIXED_ACTORS:
                 self.trace.breach("nobody left", f"after quiet there live {', '.join(names)}")
+        self._line.check_drained()
 
     async def close_all(self) -> None:
         """Shut every tree down and look at what is left."""
@@ -196,6 +296,7 @@ class House:
                     zombies=app.system.zombies,
                 )
             )
+        self.trace.storage.rows = self._store.table.artifacts
         this = asyncio.current_task()
         for task in self._loop.tasks():
             if not task.done() and task is not this:
@@ -213,17 +314,23 @@ class House:
             codecs=self._codecs,
             catalog_source=self._catalog,
             close=lambda: None,
+            store=self._store,
+            annex=self._desk,
         )
         app = App(
             ports,
             name=f"sim{number}",
+            clock=LoopClock(self._loop, self._loop.wall_s),
             entropy=SeededEntropy(f"{self._loop.choices.seed}/tree{number}"),
             interceptors=interceptors_of(ledger, (self._actor_faults, mailbox), self.trace),
+            start_worker=StoreThreads(self._loop, self._store),
             parts=replace(
                 self._parts,
                 gate=watched(self._parts.gate, ledger.gates.book, self._actor_faults.starting_gate),
                 chats_max=bounds.chats_max,
                 waiting_max=bounds.waiting_max,
+                writer=watched_writer(self._parts.writer, self._line),
+                line=bounds.line,
             ),
         )
         open_books(ledger, app.system)
@@ -235,7 +342,9 @@ class House:
         self._closing.append(self._loop.create_task(app.close(GRACE_S)))
 
 
-def settings_for(bounds: Bounds, running_max: int) -> Settings:
+def settings_for(
+    bounds: Bounds, running_max: int, memory: MemorySettings = DEFAULT_MEMORY
+) -> Settings:
     """Return the valves of a run, with the limit of the moment."""
     return Settings(
         endpoint=Endpoint(
@@ -262,6 +371,7 @@ def settings_for(bounds: Bounds, running_max: int) -> Settings:
         shutdown_grace_s=GRACE_S,
         request_deadline_s=bounds.deadline_s,
         tools=bounds.tools,
+        memory=memory,
     )
 
 
@@ -291,4 +401,12 @@ def _terms(settings: Settings) -> Mapping[str, BreakerTerms]:
         floor_max_s=of_model.backoff.floor_max_s,
     )
     all_of_server = replace(one, failures_max=SERVER_FAILURES_FACTOR * failures_max)
-    return {"user": one, "tool": one, "server": all_of_server, "model": all_of_model}
+    of_storage = storage_policy(failures_max, window_s)
+    storage = replace(one, hold_s=of_storage.hold_s, floor_max_s=of_storage.backoff.floor_max_s)
+    return {
+        "user": one,
+        "tool": one,
+        "storage": storage,
+        "server": all_of_server,
+        "model": all_of_model,
+    }
