@@ -29,6 +29,7 @@ class Check:
         what: the row's name.
         work, figure: what is looked at.
         unit: of the figure itself.
+        of: whose figure it is.
         against: the contender that the figure is divided by; "" judges the figure as it is.
         must, goal: limits of the ratio, or of the figure; None is for information.
         is_ceiling: whether less is better.
@@ -38,6 +39,7 @@ class Check:
     work: str
     figure: str
     unit: str
+    of: str = OURS
     against: str = ""
     must: float | None = None
     goal: float | None = None
@@ -86,7 +88,7 @@ def medians(samples: Mapping[str, Mapping[str, Sequence[Sample]]]) -> Medians:
 def judge(check: Check, found: Medians) -> Verdict:
     """Hold one row against what was measured."""
     by_name = found[check.work]
-    ours = by_name[OURS][check.figure]
+    ours = by_name[check.of][check.figure]
     other = by_name[check.against][check.figure] if check.against else None
     value = ours if other is None else ours / other if other else float("inf")
     return Verdict(

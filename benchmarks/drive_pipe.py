@@ -1,7 +1,8 @@
 """One contender in a process of its own: a pipe file, called as Open WebUI calls it.
 
-    python -m benchmarks.drive_pipe PIPE_FILE BASE_ADDRESS
+    python -m benchmarks.drive_pipe PIPE_FILE BASE_ADDRESS [VALVES]
 
+VALVES is a JSON object: what is set beside the address and the key.
 Reads one work a line as JSON and writes one line of figures for each, until the input ends.
 `exec` of the module, one instance, `pipes()` once; then, for every request, new valves on the
 shared instance, its tools bound anew, `pipe` with those arguments that its signature names, and
@@ -20,7 +21,7 @@ import resource
 import sys
 import time
 import types
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
@@ -33,6 +34,7 @@ from benchmarks.quantiles import quantile
 
 STAMP = re.compile(r"<(\d+)>")
 FUNCTION = "bench"
+NO_VALVES: Mapping[str, object] = types.MappingProxyType({})
 USER = {"id": "user-1", "name": "A", "email": "a@example.com", "role": "user"}
 
 # How a finished call is shown, in every version of Open WebUI: it is no text of the model's.
@@ -84,12 +86,13 @@ class Tally:
 class Driven:
     """A loaded pipe, and what it takes to call it."""
 
-    def __init__(self, path: Path, address: str) -> None:
+    def __init__(self, path: Path, address: str, valves: Mapping[str, object] = NO_VALVES) -> None:
         module = types.ModuleType(f"function_{FUNCTION}")
         sys.modules[module.__name__] = module
         exec(path.read_text(encoding="utf-8"), vars(module))
         self._pipe: Any = vars(module)["Pipe"]()
         self._address = address
+        self._own_valves = valves
         self._valves: dict[str, object] = {}
         self._parameters = set(inspect.signature(self._pipe.pipe).parameters)
 
@@ -107,6 +110,7 @@ class Driven:
             "BASE_URL": f"{self._address}/{spec}/api/v1",
             "API_KEY": "sk-or-bench",
             "MAX_CONCURRENT_REQUESTS": 2000,
+            **self._own_valves,
         }
 
     async def request(self, number: int, tools: HandedTools) -> AsyncIterator[str]:
@@ -256,11 +260,10 @@ def cpu_used_s() -> float:
     return used.ru_utime + used.ru_stime
 
 
-async def serve(path: Path, address: str, say: Callable[[object], None]) -> NoReturn:
+async def serve(driven: Driven, say: Callable[[object], None]) -> NoReturn:
     """Answer every line of the input, then end the process."""
-    driven = Driven(path, address)
     await driven.begin()
-    say({"ready": path.name})
+    say({"ready": True})
     loop = asyncio.get_running_loop()
     while line := await loop.run_in_executor(None, sys.stdin.readline):
         say(await measure(driven, Work(**json.loads(line))))
@@ -269,14 +272,15 @@ async def serve(path: Path, address: str, say: Callable[[object], None]) -> NoRe
 
 
 def main() -> None:
-    path, address = sys.argv[1:]
+    path, address, *valves = sys.argv[1:]
     out = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # Whatever the pipe prints must not pass for a figure.
 
     def say(value: object) -> None:
         print(json.dumps(value), file=out, flush=True)
 
-    run(serve(Path(path), address, say))
+    driven = Driven(Path(path), address, json.loads(valves[0]) if valves else NO_VALVES)
+    run(serve(driven, say))
 
 
 if __name__ == "__main__":

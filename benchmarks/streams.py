@@ -9,7 +9,7 @@ missed. Linux only: memory is read out of /proc.
 
 What is measured, by the names that `--only` takes (limits in `promises.py`):
 
-    short            one request after the other, one delta each
+    short            one request after the other, one delta each; with a database as well
     50, 200, 1000    so many streams of 200 deltas at once
     long             one stream of 20000 deltas
     live 50, live 200    so many at once, a delta each 20 ms
@@ -31,7 +31,7 @@ import tempfile
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -55,6 +55,8 @@ from benchmarks.promises import (  # noqa: E402 - after the path
     CONTENDERS,
     FLOOR,
     FRESH_WORKS,
+    GUESTS,
+    KEEPING,
     MIXED,
     WORKS,
 )
@@ -77,11 +79,21 @@ def started(module: str, *args: str) -> subprocess.Popen[str]:
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setup:
+    """What a contender is: a pipe file, and valves that it has beside those of every work."""
+
+    path: Path
+    valves: Mapping[str, str] = field(default_factory=dict)
+
+
 class Contender:
     """One driver process, idle while another one is measured."""
 
-    def __init__(self, path: Path, address: str) -> None:
-        self._process = started("benchmarks.drive_pipe", str(path), address)
+    def __init__(self, setup: Setup, address: str) -> None:
+        self._process = started(
+            "benchmarks.drive_pipe", str(setup.path), address, json.dumps(setup.valves)
+        )
         self._read()
 
     def measure(self, work: Work) -> Sample:
@@ -113,22 +125,22 @@ def provider() -> Iterator[str]:
 
 
 def measure_all(
-    works: Sequence[Work], rounds: int, pipes: Mapping[str, Path], address: str
+    works: Sequence[Work], rounds: int, setups: Mapping[str, Setup], address: str
 ) -> Medians:
     """Do all works with all contenders, turn by turn."""
     samples: dict[str, dict[str, list[Sample]]] = defaultdict(lambda: defaultdict(list))
     with ExitStack() as ends:
         teams: dict[str, Contender] = {}
-        for name, path in pipes.items():
-            teams[name] = Contender(path, address)
+        for name, setup in setups.items():
+            teams[name] = Contender(setup, address)
             ends.callback(teams[name].stop)
         for work in (work for work in WORKS if work in works):
-            for name in rotated(CONTENDERS, rounds):
+            for name in rotated((*CONTENDERS, *GUESTS.get(work.name, ())), rounds):
                 samples[work.name][name].append(teams[name].measure(work))
             _tell(work.name)
     for work in (work for work in FRESH_WORKS if work in works):
         for name in rotated(CONTENDERS, rounds):
-            fresh = Contender(pipes[name], address)
+            fresh = Contender(setups[name], address)
             samples[work.name][name].append(fresh.measure(work))
             fresh.stop()
         _tell(work.name)
@@ -172,9 +184,15 @@ def main() -> int:
         built = build_pipe(ROOT)
         pipe = Path(folder) / "greenroom_pipe.py"
         pipe.write_bytes(built.readable)
-        floor = HERE / "floor_pipe.py"
-        pipes = {OURS: pipe, FLOOR: floor, AGAIN: floor}
-        found = measure_all(works, rounds, pipes, address) if works else {}
+        floor = Setup(path=HERE / "floor_pipe.py")
+        database = {"ARTIFACT_DATABASE_URL": f"sqlite:///{folder}/kept.sqlite"}
+        setups = {
+            OURS: Setup(path=pipe),
+            KEEPING: Setup(path=pipe, valves=database),
+            FLOOR: floor,
+            AGAIN: floor,
+        }
+        found = measure_all(works, rounds, setups, address) if works else {}
     if MIXED in wanted:
         found = {**found, **measure_mixed()}
     facts = {
