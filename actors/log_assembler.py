@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import logging
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias, assert_never
 
@@ -58,7 +59,13 @@ AssemblerMessage: TypeAlias = UseLogSettings | AssembleDue | BundleDue | Shutdow
 
 
 class AssemblerActor(ThreadActor[AssemblerMessage]):
-    """See the module docstring. Without settings it waits for some."""
+    """See the module docstring.
+
+    Args:
+        store: where segments are staged.
+        archive: where they go.
+        settings: tells the settings in force as a life begins. Off, it waits for others.
+    """
 
     handles_shutdown = True
 
@@ -66,11 +73,11 @@ class AssemblerActor(ThreadActor[AssemblerMessage]):
         self,
         store: SegmentStore,
         archive: LogArchive,
-        settings: SessionLogSettings | None = None,
+        settings: Callable[[], SessionLogSettings] = SessionLogSettings,
     ) -> None:
         self._store = store
         self._archive = archive
-        self._settings = settings or SessionLogSettings()
+        self._settings = settings()
         self._batch: deque[PendingBundle] = deque()
         # Where the next batch begins; "" is the beginning.
         self._after_id = ""

@@ -14,6 +14,7 @@ so that several processes do not sweep in step. Removing is harmless when anothe
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias, assert_never
 
@@ -38,11 +39,20 @@ LogCleanerMessage: TypeAlias = UseLogSettings | SweepDue
 
 
 class LogCleanerActor(ThreadActor[LogCleanerMessage]):
-    """See the module docstring. Without settings it waits for some."""
+    """See the module docstring.
 
-    def __init__(self, archive: LogArchive, settings: SessionLogSettings | None = None) -> None:
+    Args:
+        archive: what is cleaned.
+        settings: tells the settings in force as a life begins. Off, it waits for others.
+    """
+
+    def __init__(
+        self,
+        archive: LogArchive,
+        settings: Callable[[], SessionLogSettings] = SessionLogSettings,
+    ) -> None:
         self._archive = archive
-        self._settings = settings or SessionLogSettings()
+        self._settings = settings()
         self._trouble = ""
 
     def on_start(self) -> None:

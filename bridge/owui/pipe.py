@@ -44,7 +44,7 @@ from bridge.owui.log_records import LogIds, LogWriter, announce
 from bridge.owui.log_timing import TimingLog
 from bridge.owui.real_ports import real_ports
 from bridge.owui.reception import Call, Reception, Refusal
-from bridge.owui.residence import Residence, Visit
+from bridge.owui.residence import IDLE_STOP_S, Residence, Visit
 from bridge.owui.session_logs import SessionLogDesk
 from bridge.owui.snapshots import Snapshot, Snapshots
 from bridge.owui.task_desk import TaskDesk
@@ -70,6 +70,7 @@ def pipe_class(
     ports: Callable[[], Ports] | None = None,
     *,
     guards_loop: bool = True,
+    idle_stop_s: float = IDLE_STOP_S,
 ) -> type:
     """Make the class `Pipe` of one function; all its instances share one residence.
 
@@ -79,6 +80,7 @@ def pipe_class(
         release: forgets the modules of a build that runs nowhere any more.
         ports: makes the adapters for a new tree; None: those to the real world.
         guards_loop: see `Residence`.
+        idle_stop_s: likewise.
     """
     writer, timing = LogWriter(), TimingLog(SystemWatch())
     logs = SessionLogDesk(SystemEntropy())
@@ -100,7 +102,9 @@ def pipe_class(
 
         return replace(made, close=close)
 
-    residence = Residence(function_id, build, furnished, release, guards_loop=guards_loop)
+    residence = Residence(
+        function_id, build, furnished, release, guards_loop=guards_loop, idle_stop_s=idle_stop_s
+    )
 
     class Pipe(_Door):
         """Every model of OpenRouter as a model of Open WebUI."""

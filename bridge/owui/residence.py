@@ -118,6 +118,7 @@ class Residence:
         release: forgets the modules of a build that runs nowhere any more.
         guards_loop: watch the loop from a thread, and the end of the program; a simulated loop
             takes no visits from threads.
+        idle_stop_s: how long nobody may use the tree until it stops.
     """
 
     def __init__(
@@ -128,12 +129,14 @@ class Residence:
         release: Callable[[str], None] | None,
         *,
         guards_loop: bool = True,
+        idle_stop_s: float = IDLE_STOP_S,
     ) -> None:
         self._function_id = function_id
         self._build = build
         self._ports = ports
         self._release = release
         self._guards_loop = guards_loop
+        self._idle_stop_s = idle_stop_s
         self._app: App | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._guests = 0
@@ -151,6 +154,11 @@ class Residence:
     def guests(self) -> int:
         """Calls under way."""
         return self._guests
+
+    @property
+    def has_tree(self) -> bool:
+        """Whether a tree stands, for the next call to find."""
+        return self._app is not None and self._app.is_alive
 
     def enter(self, grace_s: float) -> Visit:
         """Begin a call, with the tree started if need be. End the visit when it is over.
@@ -208,13 +216,13 @@ class Residence:
             # One timer that looks when it is due, instead of a new one after every call.
             self._idle_since_s = self._loop.time()
             if self._idle_timer is None:
-                self._idle_timer = self._loop.call_later(IDLE_STOP_S, self._stop_if_idle)
+                self._idle_timer = self._loop.call_later(self._idle_stop_s, self._stop_if_idle)
 
     def _stop_if_idle(self) -> None:
         self._idle_timer = None
         if self._guests or self._loop is None:
             return
-        left_s = self._idle_since_s + IDLE_STOP_S - self._loop.time()
+        left_s = self._idle_since_s + self._idle_stop_s - self._loop.time()
         if left_s > 0:
             self._idle_timer = self._loop.call_later(left_s, self._stop_if_idle)
         else:

@@ -52,6 +52,7 @@ class SessionLogDesk:
         self._archive = archive or ZipLogArchive(clock)
         self._logs = SessionLogs(self._deliver, clock, entropy)
         self._system: ActorSystem | None = None
+        self._settings = SessionLogSettings()
         self._told: SessionLogSettings | None = None
 
     # --- with the tree ---------------------------------------------------------------------------
@@ -61,7 +62,6 @@ class SessionLogDesk:
         transactions: Transactions | SegmentStore | None,
         *,
         policy: RestartPolicy,
-        settings: SessionLogSettings | None = None,
         packing: Packing | None = None,
     ) -> tuple[ChildSpec[Any], ...]:
         """Describe the actors that belong into the tree; see `session_log_children`.
@@ -69,11 +69,14 @@ class SessionLogDesk:
         Args:
             transactions: of the store of artifacts, or a store of segments, or None for neither.
             policy: of plumbing.
-            settings: what they begin with.
             packing: seals what is staged, beside `transactions`.
         """
         store = SqlSegments(transactions, packing) if callable(transactions) else transactions
-        return session_log_children(self._archive, store, policy=policy, settings=settings)
+        return session_log_children(self._archive, store, policy=policy, settings=self.settings)
+
+    def settings(self) -> SessionLogSettings:
+        """Tell the settings of the latest request; may be called on any thread."""
+        return self._settings
 
     def connect(self, system: ActorSystem) -> None:
         """Hand logs to the actors of this tree from now on, as soon as they have started."""
@@ -96,6 +99,8 @@ class SessionLogDesk:
 
     def begin(self, owner: LogOwner, settings: SessionLogSettings) -> bool:
         """See `SessionLogs.begin`. New settings are passed on to the actors."""
+        # Of a tree that is yet to start, or an actor that is, nobody can be told: those ask.
+        self._settings = settings
         if settings != self._told and (settings.is_enabled or self._told is not None):
             keepers = [ref for name in (ASSEMBLER, CLEANER) if (ref := self._found(name))]
             for ref in keepers:

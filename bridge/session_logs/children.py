@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any, Final
 
@@ -23,7 +24,7 @@ def session_log_children(
     store: SegmentStore | None,
     *,
     policy: RestartPolicy,
-    settings: SessionLogSettings | None = None,
+    settings: Callable[[], SessionLogSettings] = SessionLogSettings,
     stager: type[SessionLogActor] = SessionLogActor,
     assembler: type[AssemblerActor] = AssemblerActor,
 ) -> tuple[ChildSpec[Any], ...]:
@@ -35,7 +36,7 @@ def session_log_children(
         archive: where logs end up.
         store: where segments are staged; without one each gets an archive of its own.
         policy: of plumbing.
-        settings: what they begin with; `UseLogSettings` brings others.
+        settings: tells each life what it begins with; `UseLogSettings` brings others.
         stager: the actor that stages.
         assembler: the actor that assembles.
     """

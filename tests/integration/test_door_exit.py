@@ -19,6 +19,7 @@ import pyzipper
 from bridge.standin.server import StandIn
 from bridge.standin.wishes import Wish
 from tests.integration.door_stage import FUNCTION
+from tests.integration.kept_rows import kept_kinds, kept_rows
 from tests.tidy.house import ROOT
 
 PASSWORD = "open sesame, please"
@@ -127,13 +128,7 @@ def test_what_waits_for_the_database_is_kept_at_the_end(tmp_path: Path, is_serve
         let_go.join()
     assert "The answer" in said
     assert "]: #" not in said
-    with closing(sqlite3.connect(tmp_path / "kept.db")) as file:
-        (table,) = (
-            name
-            for (name,) in file.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
-            if name.startswith("response_items_")
-        )
-        kinds = [kind for (kind,) in file.execute(f"SELECT item_type FROM {table}")]
+    kinds = kept_kinds(tmp_path / "kept.db")
     assert kinds.count("reasoning") == 1
 
 
@@ -144,14 +139,7 @@ def logged(folder: Path) -> list[Any]:
         with pyzipper.AESZipFile(archive) as file:
             file.setpassword(PASSWORD.encode())
             lines += [json.loads(line) for line in file.read("logs.jsonl").splitlines()]
-    with closing(sqlite3.connect(folder / "kept.db")) as database:
-        tables = database.execute(
-            "SELECT name FROM sqlite_master WHERE name LIKE 'response_items_%'"
-        )
-        for (table,) in tables.fetchall():
-            staged = database.execute(
-                f"SELECT payload FROM {table} WHERE item_type LIKE 'session_log_%'"
-            )
-            for (payload,) in staged:
-                lines += json.loads(payload)["segment"]["entries"]
+    for row in kept_rows(folder / "kept.db"):
+        if row[4].startswith("session_log_"):
+            lines += json.loads(row[5])["segment"]["entries"]
     return lines

@@ -8,9 +8,8 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-import sqlite3
 from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ import pytest
 import pyzipper
 
 from bridge.standin.wishes import Wish
+from tests.integration.kept_rows import kept_rows
 from tests.integration.promise_stage import Scene, Way, Went, Wire, scene
 from tests.integration.tool_bench import Bench
 
@@ -53,13 +53,7 @@ async def turns(stage: Scene, *questions: str, **given: Any) -> list[Went]:
 
 
 def rows(folder: Path) -> list[tuple[Any, ...]]:
-    with closing(sqlite3.connect(folder / "kept.db")) as file:
-        names = [
-            name
-            for (name,) in file.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
-            if name.startswith("response_items_")
-        ]
-        return [row for name in names for row in file.execute(f"SELECT * FROM {name} ORDER BY id")]
+    return kept_rows(folder / "kept.db")
 
 
 def play(main: Callable[[], Coroutine[Any, Any, None]]) -> None:

@@ -35,6 +35,11 @@ from tests.unit.kernel_stage import Stage
 SETTINGS = SessionLogSettings(is_enabled=True, password=Secret("open sesame"))
 
 
+def in_force(settings: SessionLogSettings) -> Callable[[], SessionLogSettings]:
+    """What tells an actor these settings."""
+    return lambda: settings
+
+
 def owner(message_id: str = "m", request_id: str = "r", user_id: str = "u") -> LogOwner:
     return LogOwner(
         user_id=user_id,

@@ -13,6 +13,7 @@ from tests.unit.log_stage import (
     LogStage,
     MemoryArchive,
     MemorySegments,
+    in_force,
     key,
     on_log_stage,
     owner,
@@ -44,7 +45,7 @@ async def test_all_segments_of_a_message_become_one_bundle(
     store, archive = MemorySegments(), MemoryArchive()
     store.stage(segment(1, is_terminal=False))
     store.stage(segment(2, of=owner(request_id="r2")))
-    await stage.begun(AssemblerActor, store, archive, SETTINGS)
+    await stage.begun(AssemblerActor, store, archive, in_force(SETTINGS))
     await look(stage)
     (merged,) = archive.merged
     assert [each.id for each in merged.segments] == [segment(1).id, segment(2).id]
@@ -57,7 +58,7 @@ async def test_nothing_is_looked_for_before_the_interval_is_over(
     stage: LogStage, caplog: pytest.LogCaptureFixture
 ) -> None:
     store = MemorySegments()
-    await stage.begun(AssemblerActor, store, MemoryArchive(), SETTINGS)
+    await stage.begun(AssemblerActor, store, MemoryArchive(), in_force(SETTINGS))
     await stage.advance(SETTINGS.assembler_interval_s - 0.1)
     assert store.asked == []
     await stage.advance(SETTINGS.assembler_jitter_s + 0.1)
@@ -71,7 +72,7 @@ async def test_a_log_without_its_end_waits_until_it_is_stale(
     """SPEC 170."""
     store, archive = MemorySegments(), MemoryArchive()
     store.stage(segment(1, is_terminal=False, created_s=stage.clock.wall_s()))
-    await stage.begun(AssemblerActor, store, archive, SETTINGS)
+    await stage.begun(AssemblerActor, store, archive, in_force(SETTINGS))
     await look(stage)
     assert archive.merged == []
     await stage.advance(SETTINGS.stale_finalize_s)
@@ -87,7 +88,7 @@ async def test_a_message_that_another_process_has_in_hand_is_left_to_it(
     store, archive = MemorySegments(), MemoryArchive()
     staged(store, "m")
     store.locks[key(segment(1))] = ("other", stage.clock.wall_s())
-    await stage.begun(AssemblerActor, store, archive, SETTINGS)
+    await stage.begun(AssemblerActor, store, archive, in_force(SETTINGS))
     await look(stage)
     assert archive.merged == []
     assert len(store.segments) == 1
@@ -103,7 +104,7 @@ async def test_a_batch_has_its_bound_and_the_next_one_goes_on_behind_it(
 ) -> None:
     store, archive = MemorySegments(), MemoryArchive()
     staged(store, "a", "b", "c", "d", "e")
-    await stage.begun(AssemblerActor, store, archive, replace(SETTINGS, batch_max=2))
+    await stage.begun(AssemblerActor, store, archive, in_force(replace(SETTINGS, batch_max=2)))
     await look(stage)
     assert archive.messages == ["a", "b"]
     await look(stage)
@@ -119,7 +120,7 @@ async def test_a_message_that_cannot_be_written_holds_up_no_other(
     staged(store, "a", "b", "c")
     blocked = ArchiveUnwritable(ErrorFacts(detail="Permission denied"))
     archive.fails = lambda message_id: blocked if message_id == "a" else None
-    await stage.begun(AssemblerActor, store, archive, replace(SETTINGS, batch_max=2))
+    await stage.begun(AssemblerActor, store, archive, in_force(replace(SETTINGS, batch_max=2)))
     for _ in range(3):
         await look(stage)
     assert archive.messages == ["b", "c"]
@@ -139,7 +140,7 @@ async def test_a_trouble_that_lasts_is_told_once(
     staged(store, "a")
     full = ArchiveUnwritable(ErrorFacts(detail="No space left on device"))
     archive.fails = lambda message_id: full
-    await stage.begun(AssemblerActor, store, archive, SETTINGS)
+    await stage.begun(AssemblerActor, store, archive, in_force(SETTINGS))
     for _ in range(3):
         await look(stage)
     told = "session logs wait to be written: No space left on device"
@@ -153,7 +154,7 @@ async def test_a_store_that_is_away_is_asked_again_and_nothing_is_lost(
     store, archive = MemorySegments(), MemoryArchive()
     staged(store, "a")
     store.fails = StoreUnavailable()
-    ref = await stage.begun(AssemblerActor, store, archive, SETTINGS)
+    ref = await stage.begun(AssemblerActor, store, archive, in_force(SETTINGS))
     await look(stage)
     assert archive.merged == []
     store.fails = None
@@ -175,7 +176,7 @@ async def test_segments_stay_until_their_archive_is_in_place(
             assert store.asked[-2:] == ["lock", "load"]
             return super().merge(*args)  # type: ignore[arg-type]
 
-    await stage.begun(AssemblerActor, store, Watching(), SETTINGS)
+    await stage.begun(AssemblerActor, store, Watching(), in_force(SETTINGS))
     await look(stage)
     assert store.asked[-2:] == ["remove", "unlock"]
     assert store.segments == {}
@@ -188,7 +189,7 @@ async def test_two_users_who_name_one_message_get_an_archive_each(
     store, archive = MemorySegments(), MemoryArchive()
     store.stage(segment(1, of=owner(user_id="a")))
     store.stage(segment(2, of=owner(user_id="b"), is_terminal=False))
-    await stage.begun(AssemblerActor, store, archive, SETTINGS)
+    await stage.begun(AssemblerActor, store, archive, in_force(SETTINGS))
     await look(stage)
     found = [(each.segments[0].owner.user_id, each.is_complete) for each in archive.merged]
     assert found == [("a", True), ("b", False)]
@@ -201,7 +202,7 @@ async def test_segments_that_cannot_be_read_are_told_of_and_do_not_stay(
     store, archive = MemorySegments(), MemoryArchive()
     staged(store, "a")
     store.unreadable["x"] = key(segment(1, of=owner("a")))
-    await stage.begun(AssemblerActor, store, archive, SETTINGS)
+    await stage.begun(AssemblerActor, store, archive, in_force(SETTINGS))
     await look(stage)
     assert archive.merged[0].unreadable == 1
     assert store.unreadable == {}
@@ -215,7 +216,7 @@ async def test_an_archive_that_was_put_aside_is_told_of(
     store, archive = MemorySegments(), MemoryArchive()
     archive.kept_aside = "m.zip.aside-1"
     staged(store, "m")
-    await stage.begun(AssemblerActor, store, archive, SETTINGS)
+    await stage.begun(AssemblerActor, store, archive, in_force(SETTINGS))
     await look(stage)
     assert warnings(caplog) == ["a log archive cannot be read; kept as m.zip.aside-1"]
 
@@ -249,7 +250,9 @@ async def test_what_is_ready_at_a_shutdown_is_still_assembled(
     store, archive = MemorySegments(), MemoryArchive()
     staged(store, "a", "b", "c", "d", "e")
     archive.fails = lambda message_id: ArchiveUnwritable() if message_id == "b" else None
-    ref = await stage.begun(AssemblerActor, store, archive, replace(SETTINGS, batch_max=2))
+    ref = await stage.begun(
+        AssemblerActor, store, archive, in_force(replace(SETTINGS, batch_max=2))
+    )
     ref.shut_down(stage.clock.now_s() + 5.0)
     await stage.settle()
     assert archive.messages == ["a", "c", "d", "e"]
@@ -262,7 +265,7 @@ async def test_a_shutdown_without_time_leaves_what_is_staged_where_it_is(
 ) -> None:
     store, archive = MemorySegments(), MemoryArchive()
     staged(store, "a", "b")
-    ref = await stage.begun(AssemblerActor, store, archive, SETTINGS)
+    ref = await stage.begun(AssemblerActor, store, archive, in_force(SETTINGS))
     ref.shut_down(stage.clock.now_s() + 0.5)
     await stage.settle()
     assert archive.merged == []

@@ -20,6 +20,7 @@ from bridge.owui.log_records import LogIds, RequestLog
 from bridge.owui.session_logs import SessionLogDesk
 from bridge.session_logs.contents import Contents, read_contents
 from supervisor import Supervisor
+from supervisor.report import report
 from tests.unit.kernel_stage import until
 from tests.unit.log_stage import SETTINGS, MemoryArchive, MemorySegments, owner
 
@@ -46,17 +47,21 @@ def _all_levels() -> None:
     logging.getLogger("greenroom").setLevel(logging.DEBUG)
 
 
-async def a_tree(
-    desk: SessionLogDesk, store: MemorySegments | None, settings: SessionLogSettings | None = None
-) -> ActorSystem:
+async def a_tree(desk: SessionLogDesk, store: MemorySegments | None) -> ActorSystem:
     """Start the actors below a supervisor; the last of them has started when this returns."""
     system = ActorSystem("test", entropy=SeededEntropy(1))
-    children = desk.children(store, policy=DEFAULT_POLICY, settings=settings)
+    children = desk.children(store, policy=DEFAULT_POLICY)
     spec: ChildSpec[object] = ChildSpec(name="root", start=partial(Supervisor, children))
     system.spawn(spec)
     desk.connect(system)
     await until(lambda: system.find("root/session_log"))
     return system
+
+
+def lives_of(system: ActorSystem, name: str) -> int:
+    """How often an actor has started."""
+    (found,) = [each for root in report(system).roots for each in root.walk() if each.name == name]
+    return found.life
 
 
 def test_a_tree_that_ends_leaves_an_archive_of_everything_that_has_ended(tmp_path: Path) -> None:
@@ -66,7 +71,7 @@ def test_a_tree_that_ends_leaves_an_archive_of_everything_that_has_ended(tmp_pat
 
     async def play() -> None:
         desk = SessionLogDesk(SeededEntropy(1), ManualClock())
-        system = await a_tree(desk, store, settings)
+        system = await a_tree(desk, store)
         for request_id in ("a", "b"):
             a_request(desk, settings, request_id)
         await asyncio.to_thread(desk.close)
@@ -82,6 +87,48 @@ def test_a_tree_that_ends_leaves_an_archive_of_everything_that_has_ended(tmp_pat
         ("b", "of b"),
     ]
     assert [each.name for each in (tmp_path / "u" / "c").iterdir()] == ["m.zip"]
+
+
+def test_a_tree_that_a_request_starts_assembles_by_the_settings_of_that_request(
+    tmp_path: Path,
+) -> None:
+    """SPEC 192: it may be the only one until the tree rests again."""
+    settings = replace(SETTINGS, folder=str(tmp_path), password=PASSWORD)
+    store = MemorySegments()
+
+    async def play() -> None:
+        desk = SessionLogDesk(SeededEntropy(1), ManualClock())
+        desk.begin(owner(request_id="a"), settings)
+        system = await a_tree(desk, store)
+        log_of("a").info("of a")
+        desk.end("a", is_terminal=True)
+        await asyncio.to_thread(desk.close)
+        await system.stop(10.0)
+
+    asyncio.run(play())
+    assert store.segments == {}
+    contents = opened(tmp_path / "u" / "c" / "m.zip")
+    assert [json.loads(line)["message"] for line in contents.pages.json_lines] == ["of a"]
+
+
+def test_an_assembler_that_has_crashed_goes_on_with_the_settings_in_force(tmp_path: Path) -> None:
+    settings = replace(SETTINGS, folder=str(tmp_path), password=PASSWORD)
+    store = MemorySegments()
+
+    async def play() -> None:
+        desk = SessionLogDesk(SeededEntropy(1), ManualClock())
+        system = await a_tree(desk, store)
+        a_request(desk, settings)
+        assembler = system.find("root/log_assembler")
+        assert assembler is not None
+        assembler.tell("no message of its protocol")
+        await until(lambda: lives_of(system, "root/log_assembler") == 2)
+        await asyncio.to_thread(desk.close)
+        await system.stop(10.0)
+
+    asyncio.run(play())
+    assert store.segments == {}
+    assert (tmp_path / "u" / "c" / "m.zip").exists()
 
 
 def test_without_a_store_each_request_leaves_an_archive_of_its_own(tmp_path: Path) -> None:

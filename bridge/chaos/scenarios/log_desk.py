@@ -79,7 +79,7 @@ class LogDesk:
             self._archive,
             self._store,
             policy=PLUMBING,
-            settings=SETTINGS,
+            settings=lambda: SETTINGS,
             stager=self._parts.stager,
             assembler=self._parts.assembler,
         )
