@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from types import ModuleType
 
 from actors.kernel.clock import Watch
-from actors.ports import Secret
 from bridge.cluster.cost_snapshots import RedisCosts
 from bridge.cluster.draining import Drain
 from bridge.cluster.keys import Keys
 from bridge.cluster.lease import RedisLease
 from bridge.cluster.ledger import Ledger
-from bridge.cluster.link import Link, dialler
+from bridge.cluster.link import RedisCalls
 from bridge.cluster.reads import Reads
 from bridge.cluster.row_queue import RowQueue
 from bridge.cluster.row_store import RowStore
@@ -35,7 +33,7 @@ class Cluster:
     pending: Drain
     lease: RedisLease
     costs: RedisCosts
-    link: Link
+    link: RedisCalls
     queue: RowQueue
 
     def obey(self, *, is_wanted: bool, cache_s: int) -> None:
@@ -54,8 +52,7 @@ class Cluster:
 
 def assembled(
     sql: RowStore,
-    url: Secret,
-    library: ModuleType,
+    link: RedisCalls,
     *,
     pipe_id: str,
     process: str,
@@ -65,16 +62,12 @@ def assembled(
 
     Args:
         sql: the database behind.
-        url: of Redis.
-        library: redis-py, as `installed_redis` found it.
+        link: the way to Redis.
         pipe_id: all keys are under it.
         process: a name that no other process has, nor had: host, number and a word of chance.
         watch: tells the time that rows carry.
-
-    Raises:
-        LinkMisfit: the address is none.
     """
-    link, keys = Link(dialler(library, url)), Keys(pipe_id)
+    keys = Keys(pipe_id)
     queue, ledger, reads = RowQueue(link, keys, process), Ledger(), Reads()
     return Cluster(
         store=WriteBehindStore(sql, queue, ledger, reads, watch=watch),

@@ -6,14 +6,14 @@ from msgspec import Raw
 
 from actors.costs import RecordCost
 from bridge.cluster.keys import Keys
-from bridge.cluster.link import Link
+from bridge.cluster.link import RedisCalls
 from bridge.transforms.json_text import json_text, json_value
 
 
 class RedisCosts:
     """See `CostLedger`."""
 
-    def __init__(self, link: Link, keys: Keys) -> None:
+    def __init__(self, link: RedisCalls, keys: Keys) -> None:
         self._link = link
         self._keys = keys
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bridge.cluster.errors import LinkError
 from bridge.cluster.keys import Keys
-from bridge.cluster.link import Link
+from bridge.cluster.link import RedisCalls
 from bridge.cluster.scripts import GIVE_BACK_LEASE, TAKE_LEASE
 
 
@@ -17,7 +17,7 @@ class RedisLease:
         holder: the name of this process; no other one has it.
     """
 
-    def __init__(self, link: Link, keys: Keys, holder: str) -> None:
+    def __init__(self, link: RedisCalls, keys: Keys, holder: str) -> None:
         self._link = link
         self._keys = keys
         self._holder = holder

@@ -9,6 +9,7 @@ The number of those threads is bounded, and with it what a server that says noth
 from __future__ import annotations
 
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as NotInTime
@@ -124,7 +125,45 @@ def dialler(library: ModuleType, url: Secret) -> Callable[[], Wire]:
     return lambda: RedisWire(make(**settings), errors)
 
 
-class Link:
+class RedisCalls(ABC):
+    """What is asked of a Redis: a command, a script, or several commands in one round trip.
+
+    Every method blocks. Any number of threads may use one.
+    """
+
+    @abstractmethod
+    def pipeline(self, commands: Sequence[Command]) -> Sequence[Reply | LinkError]:
+        """Do several commands in one round trip; an error of one is its answer.
+
+        Raises:
+            LinkError: nobody knows what was done.
+        """
+
+    @abstractmethod
+    def close(self) -> None:
+        """Hang up. It may be used again."""
+
+    def call(self, *command: Word) -> Reply:
+        """Do one command.
+
+        Raises:
+            LinkError: it was not done, or nobody knows.
+        """
+        (answer,) = self.pipeline([command])
+        if isinstance(answer, LinkError):
+            raise answer
+        return answer
+
+    def script(self, text: str, keys: Sequence[Word], arguments: Sequence[Word]) -> Reply:
+        """Run a script, which nothing comes between.
+
+        Raises:
+            LinkError: it was not done, or nobody knows.
+        """
+        return self.call("EVAL", text, len(keys), *keys, *arguments)
+
+
+class Link(RedisCalls):
     """A way to one Redis. Any number of threads may use it.
 
     Args:
@@ -147,31 +186,8 @@ class Link:
         self._idle: list[Wire] = []
         self._lanes: ThreadPoolExecutor | None = None
 
-    def call(self, *command: Word) -> Reply:
-        """Do one command.
-
-        Raises:
-            LinkError: it was not done, or nobody knows.
-        """
-        (answer,) = self.pipeline([command])
-        if isinstance(answer, LinkError):
-            raise answer
-        return answer
-
-    def script(self, text: str, keys: Sequence[Word], arguments: Sequence[Word]) -> Reply:
-        """Run a script, which nothing comes between.
-
-        Raises:
-            LinkError: it was not done, or nobody knows.
-        """
-        return self.call("EVAL", text, len(keys), *keys, *arguments)
-
     def pipeline(self, commands: Sequence[Command]) -> Sequence[Reply | LinkError]:
-        """Do several commands in one round trip; an error of one is its answer.
-
-        Raises:
-            LinkError: nobody knows what was done.
-        """
+        """See `RedisCalls`."""
         if not commands:
             return []
         doing = self._begin(commands)
@@ -182,7 +198,7 @@ class Link:
         raise LinkAway(ErrorFacts(detail=SLOW))
 
     def close(self) -> None:
-        """Hang up. It may be used again."""
+        """See `RedisCalls`."""
         with self._guard:
             lanes, self._lanes = self._lanes, None
             idle, self._idle = self._idle, []

