@@ -83,6 +83,7 @@ def storage_spec(
     committer: type[DbCommitActor] = DbCommitActor,
     reader: type[RecallActor] = RecallActor,
     writer: type[DbWriterActor] = DbWriterActor,
+    drain: type[DbDrainActor] = DbDrainActor,
     claims_max: int,
     lease: Lease | None = None,
     pending: PendingRows | None = None,
@@ -96,13 +97,14 @@ def storage_spec(
         committer: the actor of this name.
         reader: the actor of this name.
         writer: the actor of this name.
+        drain: the actor of this name.
         claims_max: pieces of storage work that are under way at once.
         lease: which of several processes deletes what has expired; None: this one.
         pending: what is acknowledged before the database has it; None: nothing is.
     """
     drains: tuple[ChildSpec[Any], ...] = ()
     if pending is not None:
-        start = partial(DbDrainActor, pending, kept.latest_drains)
+        start = partial(drain, pending, kept.latest_drains)
         drains = (ChildSpec(name="drain", start=start, policy=DRAIN, shutdown_s=WRITER_STOP_S),)
     children: tuple[ChildSpec[Any], ...] = (
         ChildSpec(

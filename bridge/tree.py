@@ -15,6 +15,7 @@ from actors.chat_memory import MemorySetup
 from actors.chat_setup import ChatSetup
 from actors.costs import SNAPSHOTS_MAX, CostLedger, CostsActor
 from actors.db_commit import DbCommitActor
+from actors.db_drain import DbDrainActor
 from actors.db_line import DEFAULT_BOUNDS, LineBounds
 from actors.db_writer import DbWriterActor
 from actors.kernel.child_spec import ChildSpec, Intensity, Restart
@@ -111,7 +112,7 @@ class Parts:
     Attributes:
         root, chats, chat: the supervisors, from the top down; `chat` keeps one chat.
         gate, catalog, request, attempt, tool_round, tool: the actors.
-        committer, reader, writer: those of storage.
+        committer, reader, writer, drain: those of storage.
         chats_max: chats that live at once, whatever the valves say.
         waiting_max: requests that wait for admission at once.
         admission_wait_max_s: how long one of them waits.
@@ -130,6 +131,7 @@ class Parts:
     committer: type[DbCommitActor] = DbCommitActor
     reader: type[RecallActor] = RecallActor
     writer: type[DbWriterActor] = DbWriterActor
+    drain: type[DbDrainActor] = DbDrainActor
     chats_max: int = CHATS_MAX
     waiting_max: int = WAITING_MAX
     admission_wait_max_s: float = ADMISSION_WAIT_MAX_S
@@ -158,6 +160,7 @@ def root_spec(ports: Ports, parts: Parts, kept: Kept) -> ChildSpec[Any]:
                 committer=parts.committer,
                 reader=parts.reader,
                 writer=parts.writer,
+                drain=parts.drain,
                 claims_max=waiting_max + chats_max,
                 lease=ports.lease,
                 pending=ports.pending,

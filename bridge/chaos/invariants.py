@@ -251,6 +251,7 @@ ON_THE_WAY: Final = {
     "stop first": "what the runtime says comes before the mail",
     "line": "5: what waits to be committed keeps its bounds",
     "drained": "9: once the faults stop, nothing waits to be committed any more",
+    "queue": "2, SPEC 163: a row leaves Redis once the database has it, and not before",
     "recovery": "9: once the faults stop, everything works again",
     "nobody left": "5: after quiet, only the fixed actors live",
     "answered": "SPEC 45: every turn is answered, whatever the store does",

@@ -15,6 +15,7 @@ from actors.db_line import DEFAULT_BOUNDS, LineBounds
 from actors.recall import ReasoningRetention
 from actors.testing.simloop import SimLoop
 from actors.values import WireFormat
+from bridge.chaos.faults.redis_faults import RedisFault
 from bridge.chaos.faults.roles import Role
 from bridge.chaos.faults.sink import Moment
 from bridge.chaos.faults.store_faults import StoreFault
@@ -28,6 +29,7 @@ STORM_S: Final = 30.0
 PROVIDER_KINDS_MAX: Final = 6
 TOOL_KINDS_MAX: Final = 4
 STORE_KINDS_MAX: Final = 3
+REDIS_KINDS_MAX: Final = 3
 
 # How long a database that is away stays so, and how long a run then goes on breaking.
 AWAY_S: Final = 3_600.0
@@ -153,6 +155,24 @@ class StoreRates:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RedisRates:
+    """Whether there is a Redis, how often it fails, and how.
+
+    Attributes:
+        is_there: whether what is kept is acknowledged by it.
+        rate: of each round trip.
+        faults: what can strike.
+        away_from_s: when it goes away, for `away_s`; None: it stays.
+    """
+
+    is_there: bool = False
+    rate: float = 0.0
+    faults: tuple[RedisFault, ...] = ()
+    away_from_s: float | None = None
+    away_s: float = 45.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LogRates:
     """How often staging and archives of session logs fail or have a bug, and how often one is slow.
 
@@ -199,6 +219,7 @@ class Rates:
     closes_busy: bool
     kills_busy: bool = False
     store: StoreRates = field(default_factory=StoreRates)
+    redis: RedisRates = field(default_factory=RedisRates)
     logs: LogRates = field(default_factory=LogRates)
 
 
@@ -324,6 +345,7 @@ def _load(dial: Dial, wires: Sequence[WireFormat]) -> Load:
 def _rates(dial: Dial, faults: Sequence[ProviderFault]) -> Rates:
     kinds = dial.turn("provider-kinds", range(1, PROVIDER_KINDS_MAX + 1))
     tools = dial.turn("tool-kinds", range(1, TOOL_KINDS_MAX + 1))
+    redis = _redis(dial)
     return Rates(
         outage=dial.turn("outage", (None,) * 9 + OUTAGES),
         provider=dial.turn("provider", (0.0, 0.15, 0.4, 0.7)),
@@ -351,7 +373,8 @@ def _rates(dial: Dial, faults: Sequence[ProviderFault]) -> Rates:
         storm=dial.turn("storm", (None,) * 8 + (Role.GATE, Role.CHATS, Role.CATALOG, Role.TOOLS)),
         closes_busy=dial.turn("closes-busy", (False, False, False, False, True)),
         kills_busy=dial.turn("kills-busy", (False, False, False, False, True)),
-        store=_store(dial),
+        store=_store(dial, redis),
+        redis=redis,
         logs=LogRates(
             staging=dial.turn("log-staging", (0.0, 0.0, 0.1, 0.5)),
             archive=dial.turn("log-archive", (0.0, 0.0, 0.1, 0.5)),
@@ -362,11 +385,26 @@ def _rates(dial: Dial, faults: Sequence[ProviderFault]) -> Rates:
     )
 
 
-def _store(dial: Dial) -> StoreRates:
+def _store(dial: Dial, redis: RedisRates) -> StoreRates:
     kinds = dial.turn("store-kinds", range(1, STORE_KINDS_MAX + 1))
+    faults = tuple(dial.turn("store-fault", tuple(StoreFault)) for _ in range(kinds))
+    if redis.is_there:
+        # What a database takes for unfit is put aside for good, and not lost by anybody.
+        faults = tuple(each for each in faults if each is not StoreFault.MISFIT)
     return StoreRates(
-        rate=dial.turn("store", (0.0, 0.0, 0.1, 0.3, 0.8)),
-        faults=tuple(dial.turn("store-fault", tuple(StoreFault)) for _ in range(kinds)),
+        rate=dial.turn("store", (0.0, 0.0, 0.1, 0.3, 0.8)) if faults else 0.0,
+        faults=faults,
         spoil=dial.turn("spoil", (0.0, 0.0, 0.2)),
         away_from_s=dial.turn("away", (None,) * 9 + (0.0, 2.0, 10.0)),
+    )
+
+
+def _redis(dial: Dial) -> RedisRates:
+    kinds = dial.turn("redis-kinds", range(1, REDIS_KINDS_MAX + 1))
+    return RedisRates(
+        is_there=dial.turn("redis", (False, False, True)),
+        rate=dial.turn("redis-rate", (0.0, 0.0, 0.02, 0.1, 0.4)),
+        faults=tuple(dial.turn("redis-fault", tuple(RedisFault)) for _ in range(kinds)),
+        away_from_s=dial.turn("redis-away", (None,) * 5 + (0.0, 2.0, 10.0)),
+        away_s=dial.turn("redis-away-s", (5.0, 45.0, 200.0)),
     )

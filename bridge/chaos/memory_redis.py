@@ -108,6 +108,10 @@ class MemoryRedis:
         self._streams.clear()
         self._lists.clear()
 
+    def evict(self) -> None:
+        """Drop every string that has a term."""
+        self._values = {key: each for key, each in self._values.items() if each.until_ms is None}
+
     def waiting(self) -> list[bytes]:
         """Return what stands in the streams of rows that wait, oldest first."""
         return [
@@ -115,6 +119,16 @@ class MemoryRedis:
             for key, stream in self._streams.items()
             if key.endswith(b":pending")
             for entry in stream.entries()
+        ]
+
+    def found(self, entries: Sequence[bytes]) -> list[bytes]:
+        """Return what of these entries waits in the streams of rows."""
+        return [
+            entry.value
+            for key, stream in self._streams.items()
+            if key.endswith(b":pending")
+            for each in entries
+            if (entry := stream.find(each)) is not None
         ]
 
     # --- strings ---------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from bridge.chaos.faults.codec import BuggyCodec
 from bridge.chaos.faults.logs import LogFaults
 from bridge.chaos.faults.mailbox import MailboxFaults
 from bridge.chaos.faults.provider import ScriptedProvider
+from bridge.chaos.faults.redis import ScriptedRedis
 from bridge.chaos.faults.remedies import ScriptedRemedies
 from bridge.chaos.faults.sink import Moment
 from bridge.chaos.faults.store import ScriptedStore
@@ -90,6 +91,14 @@ _STORAGE: Final = frozenset(
     }
 )
 
+_REDIS: Final = frozenset(
+    {
+        "redis rows claimed",
+        "redis rows moved",
+        "restart: drain",
+    }
+)
+
 _BREAKERS: Final = frozenset(
     f"breaker {state}: {kind}"
     for state in ("opened", "half-open", "closed again")
@@ -138,6 +147,8 @@ def required() -> frozenset[str]:
         | ScriptedCatalog.names()
         | ScriptedStore.names()
         | LogFaults.names()
+        | ScriptedRedis.names()
+        | _REDIS
         | BuggyCodec.names()
     )
 

@@ -243,11 +243,14 @@ class StorageBook:
         rows: all there are at the end.
         forgotten: those that were deleted when asked, each with the chat it was asked for.
         spoilt: ids of those that cannot be read any more.
+        lost_twice: those that a Redis lost together with the process that had acknowledged them,
+            each with the answer it belonged to.
     """
 
     rows: tuple[Artifact, ...] = ()
     forgotten: list[tuple[str, Artifact]] = field(default_factory=list)
     spoilt: set[str] = field(default_factory=set)
+    lost_twice: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(slots=True)

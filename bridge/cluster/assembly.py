@@ -12,7 +12,7 @@ from bridge.cluster.lease import RedisLease
 from bridge.cluster.ledger import Ledger
 from bridge.cluster.link import RedisCalls
 from bridge.cluster.reads import Reads
-from bridge.cluster.row_queue import RowQueue
+from bridge.cluster.row_queue import CLAIM_AFTER_S, RowQueue
 from bridge.cluster.row_store import RowStore
 from bridge.cluster.write_behind import WriteBehindStore
 
@@ -27,6 +27,8 @@ class Cluster:
         lease: which process deletes what has expired.
         costs: where snapshots of costs go.
         link: the way to Redis, for whatever else is shared. Closed with the cluster.
+        queue: the rows in Redis.
+        ledger: those that this process has acknowledged and not seen in the database.
     """
 
     store: WriteBehindStore
@@ -35,6 +37,7 @@ class Cluster:
     costs: RedisCosts
     link: RedisCalls
     queue: RowQueue
+    ledger: Ledger
 
     def obey(self, *, is_wanted: bool, cache_s: int) -> None:
         """Follow the valves: whether new rows may wait in Redis, and the term of copies.
@@ -57,6 +60,7 @@ def assembled(
     pipe_id: str,
     process: str,
     watch: Watch | None = None,
+    claim_after_s: float = CLAIM_AFTER_S,
 ) -> Cluster:
     """Put it together; nothing is connected yet.
 
@@ -66,9 +70,10 @@ def assembled(
         pipe_id: all keys are under it.
         process: a name that no other process has, nor had: host, number and a word of chance.
         watch: tells the time that rows carry.
+        claim_after_s: see `RowQueue`.
     """
-    keys = Keys(pipe_id)
-    queue, ledger, reads = RowQueue(link, keys, process), Ledger(), Reads()
+    keys, ledger, reads = Keys(pipe_id), Ledger(), Reads()
+    queue = RowQueue(link, keys, process, claim_after_s=claim_after_s)
     return Cluster(
         store=WriteBehindStore(sql, queue, ledger, reads, watch=watch),
         pending=Drain(sql, queue, ledger, reads, watch=watch),
@@ -76,4 +81,5 @@ def assembled(
         costs=RedisCosts(link, keys),
         link=link,
         queue=queue,
+        ledger=ledger,
     )

@@ -36,6 +36,7 @@ from actors.kernel.signals import (
 )
 from actors.log_assembler import AssemblerActor
 from actors.log_values import BundleKey, LogBundle, LogSegment, StagedSegments
+from actors.pending import PendingRows, Taken, Tended
 from actors.ports import (
     ArtifactStore,
     Cancelled,
@@ -74,7 +75,7 @@ from actors.tool_plan import are_arguments_json
 from actors.tool_round import RoundOver, ToolRoundActor, ToolSetup
 from actors.values import ChatRequest, ToolCall, ToolResult
 from bridge.app import Parts
-from bridge.chaos.scenarios.log_desk import SimParts
+from bridge.chaos.scenarios.parts import SimParts
 from supervisor.gate import Admit, GateActor, GateMessage
 from supervisor.static import Supervisor, SupervisorMessage
 from supervisor.strategy import AutoShutdown
@@ -569,6 +570,45 @@ class Nowhere:
         return Swept()
 
 
+class PassedOn:
+    """What the drain moves, as it is."""
+
+    def __init__(self, pending: PendingRows) -> None:
+        self.inner = pending
+        self.open, self.take, self.commit = pending.open, pending.take, pending.commit
+        self.try_out, self.settle = pending.try_out, pending.settle
+        self.put_aside, self.tend, self.rescue = pending.put_aside, pending.tend, pending.rescue
+
+
+class SettlesFirst(PassedOn):
+    """Takes rows out of the queue as soon as they are read."""
+
+    def __init__(self, pending: PendingRows) -> None:
+        super().__init__(pending)
+        self.take = self.taken
+
+    def taken(self, rows_max: int) -> Taken:
+        found = self.inner.take(rows_max)
+        self.inner.settle(found.rows)
+        return found
+
+
+class TrustsRedis(PassedOn):
+    """Does not look after what it has acknowledged."""
+
+    def __init__(self, pending: PendingRows) -> None:
+        super().__init__(pending)
+        self.tend, self.rescue = Tended, lambda: 0
+
+
+class SettlesNothing(PassedOn):
+    """Leaves in the queue what is in the database."""
+
+    def __init__(self, pending: PendingRows) -> None:
+        super().__init__(pending)
+        self.settle = lambda rows: None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Defect:
     """A tree with one broken part, and the promises that this may break."""
@@ -742,6 +782,26 @@ DEFECTS = (
     Defect(
         name="a log that is handed over is dropped",
         parts=SimParts(stager=DropsAtTrouble),
+        breaks=frozenset({"recovery"}),
+    ),
+    Defect(
+        name="a row leaves Redis before its commit",
+        parts=SimParts(pending=SettlesFirst),
+        breaks=frozenset({"queue", "marks"}),
+    ),
+    Defect(
+        name="what Redis has lost is not saved by who acknowledged it",
+        parts=SimParts(pending=TrustsRedis),
+        breaks=frozenset({"marks", "rows", "kept", "recovery"}),
+    ),
+    Defect(
+        name="what a dead worker has taken is left to it",
+        parts=SimParts(claim_after_s=1e9),
+        breaks=frozenset({"recovery", "marks"}),
+    ),
+    Defect(
+        name="a row stays in Redis after its commit",
+        parts=SimParts(pending=SettlesNothing),
         breaks=frozenset({"recovery"}),
     ),
 )

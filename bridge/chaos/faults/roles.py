@@ -9,6 +9,7 @@ from typing import Any, Final
 from actors.catalog import CatalogActor
 from actors.cleaner import CleanerActor
 from actors.db_commit import DbCommitActor
+from actors.db_drain import DbDrainActor
 from actors.db_writer import DbWriterActor
 from actors.kernel.cell import Cell
 from actors.kernel.child_spec import ChildSpec
@@ -46,6 +47,7 @@ class Role(Enum):
     READER = "reader"
     WRITER = "writer"
     CLEANER = "cleaner"
+    DRAIN = "drain"
     # What does one piece of storage for a chat.
     KEEPING = "keeping"
     STAGER = "stager"
@@ -67,6 +69,7 @@ _BY_CLASS: Final = (
     (DbCommitActor, Role.COMMITTER),
     (RecallActor, Role.READER),
     (CleanerActor, Role.CLEANER),
+    (DbDrainActor, Role.DRAIN),
     (SessionLogActor, Role.STAGER),
     (AssemblerActor, Role.ASSEMBLER),
     (LogCleanerActor, Role.LOG_CLEANER),

@@ -56,6 +56,9 @@ TRIES_MAX: Final = 4
 # The longest life of a lock that nobody holds any more, and of a log without its end.
 LOG_LOOK_S: Final = 30.0
 LOG_TRIES_MAX: Final = 10
+# Longer than what a dead worker took is left to it, and than the drain is held after a failure.
+BACKLOG_LOOK_S: Final = 10.0
+BACKLOG_TRIES_MAX: Final = 10
 TOGETHER_MAX: Final = 3
 
 MODELS: Final = ("sim/a", "sim/b")
@@ -206,6 +209,7 @@ class Chats:
         await self._catalog_is_known(settings)
         await self._storage_works(settings)
         await self._logs_arrive()
+        await self._backlog_is_gone()
         await asyncio.sleep(LEAVING_S)
         self._house.check_nobody_left()
 
@@ -304,6 +308,16 @@ class Chats:
                 return
             await asyncio.sleep(LOG_LOOK_S)
         for what in self._logs_on_their_way()[:1]:
+            self.trace.breach("recovery", what)
+
+    async def _backlog_is_gone(self) -> None:
+        """What Redis has acknowledged is in the database, whoever had taken it."""
+        for _ in range(BACKLOG_TRIES_MAX):
+            if not self._house.backlog:
+                return
+            await asyncio.sleep(BACKLOG_LOOK_S)
+        if self._house.backlog:
+            what = f"{self._house.backlog} rows wait in Redis although nothing breaks any more"
             self.trace.breach("recovery", what)
 
     def _logs_on_their_way(self) -> list[str]:

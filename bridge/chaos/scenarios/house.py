@@ -30,7 +30,9 @@ from bridge.chaos.gate_watch import watched
 from bridge.chaos.knobs import Bounds, Knobs, draw_knobs
 from bridge.chaos.scenarios.door import Door, Manners, Order
 from bridge.chaos.scenarios.log_desk import LogDesk
+from bridge.chaos.scenarios.parts import sim_parts
 from bridge.chaos.scenarios.past import PART, old_turn, told
+from bridge.chaos.scenarios.workers import Workers
 from bridge.chaos.trace import Closing, Expected, Kind, Trace, Visit
 from bridge.chaos.watching import (
     Ledger,
@@ -72,6 +74,8 @@ FIXED_ACTORS: Final = (
     "root/storage/writer",
     "root/tools",
 )
+
+FIXED_WITH_REDIS: Final = tuple(sorted((*FIXED_ACTORS, "root/storage/drain")))
 
 DEFAULT_MEMORY: Final = MemorySettings()
 
@@ -116,7 +120,7 @@ class House:
         self.trace = Trace(_terms(settings_for(bounds, bounds.running_max)))
         fired = self.trace.fired
         self._loop = loop
-        self._parts = parts
+        self._parts = sim_parts(parts)
         self._provider = ScriptedProvider(
             loop,
             rates,
@@ -143,9 +147,12 @@ class House:
             loop,
             StagedLogs(self._log_faults, self.trace.logs),
             LogShelf(self._log_faults, self.trace.logs),
-            parts,
+            self._parts,
             self._store.owed_s,
         )
+        self._workers: Workers | None = None
+        if rates.redis.is_there:
+            self._workers = Workers(loop, rates.redis, self._store, self.trace, self._parts)
         self._line = LineBook(self.trace, bounds.line)
         self._actor_faults = ActorFaults(loop, rates, fired)
         self._mailbox_faults: list[MailboxFaults] = []
@@ -194,10 +201,20 @@ class House:
             box=self._tools.box(visit, part) if errand.runs_tools else None,
             remedies=self._remedies,
             past=(*told(turns), *(Mark(artifact_id=each) for each in strays)),
-            is_kept=lambda artifact_id: artifact_id in self._store.table.ids,
+            is_kept=self._is_kept,
             over=lambda: self._log(visit, is_terminal=errand.runs_tools),
         )
         return visit, Door(self.enter(), visit, order, settings, manners, self.trace)
+
+    def _is_kept(self, artifact_id: str) -> bool:
+        if artifact_id in self._store.table.ids:
+            return True
+        return self._workers is not None and self._workers.holds(artifact_id)
+
+    @property
+    def backlog(self) -> int:
+        """Rows that Redis has acknowledged and the database does not have yet."""
+        return 0 if self._workers is None else self._workers.backlog
 
     def _log(self, visit: Visit, *, is_terminal: bool) -> None:
         visit.log_id = self._desk.end(visit, is_terminal=is_terminal)
@@ -237,6 +254,8 @@ class House:
             self._log_faults,
         ):
             fault.is_on = False
+        if self._workers is not None:
+            self._workers.redis.is_on = False
         for codec in self._codecs.values():
             codec.is_on = False
         self._actor_faults.is_on = False
@@ -270,12 +289,13 @@ class House:
         if self._app is not None and chats_alive(self._app.system):
             self.trace.fired["tree killed while busy"] += 1
             self._app.root.kill()
+            self._leave(self._app)
 
     def check_nobody_left(self) -> None:
         """After quiet only the fixed actors live; a tree that gave up has none."""
         if self._app is not None and self._app.is_alive:
             names = live_names(self._app.system)
-            if names != FIXED_ACTORS:
+            if names != (FIXED_ACTORS if self._workers is None else FIXED_WITH_REDIS):
                 self.trace.breach("nobody left", f"after quiet there live {', '.join(names)}")
         self._line.check_drained()
 
@@ -309,12 +329,15 @@ class House:
         mailbox = MailboxFaults(self._loop, rates, self.trace.fired, ledger.doubled)
         mailbox.is_on = not self._is_healed
         self._mailbox_faults.append(mailbox)
+        hired = None if self._workers is None else self._workers.hire(number)
         ports = Ports(
             provider=self._provider,
             codecs=self._codecs,
             catalog_source=self._catalog,
             close=lambda: None,
-            store=self._store,
+            store=self._store if hired is None else hired.store,
+            pending=None if hired is None else hired.pending,
+            lease=None if hired is None else hired.lease,
             annex=self._desk,
         )
         app = App(
@@ -339,7 +362,18 @@ class House:
 
     def _let_go(self, app: App) -> None:
         self._app = None
-        self._closing.append(self._loop.create_task(app.close(GRACE_S)))
+        self._closing.append(self._loop.create_task(self._closed(app)))
+
+    async def _closed(self, app: App) -> StopReport:
+        report = await app.close(GRACE_S)
+        self._leave(app)
+        return report
+
+    def _leave(self, app: App) -> None:
+        """The process of a tree has ended."""
+        if self._workers is not None:
+            (number,) = [n for n, (each, _) in enumerate(self._trees) if each is app]
+            self._workers.leave(number)
 
 
 def settings_for(

@@ -7,19 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any, Final
 
 from actors.kernel.child_spec import ChildSpec
 from actors.kernel.errors import ActorStopped
 from actors.kernel.system import ActorSystem
-from actors.log_assembler import AssemblerActor
 from actors.log_values import LogEntry, LogOwner, LogSegment
 from actors.ports import ArchiveError, LogArchive, SegmentStore, SessionLogSettings
-from actors.session_log import SessionLogActor, StageSegment
+from actors.session_log import StageSegment
 from actors.testing.simloop import SimLoop
-from bridge.app import Parts
 from bridge.chaos.faults.injected import InjectedCrash
+from bridge.chaos.scenarios.parts import SimParts
 from bridge.chaos.trace import Visit
 from bridge.policies import PLUMBING
 from bridge.session_logs.children import SESSION_LOG, session_log_children
@@ -32,18 +30,6 @@ LOG_BATCH_MAX: Final = 3
 SETTINGS: Final = SessionLogSettings(
     is_enabled=True, batch_max=LOG_BATCH_MAX, stale_finalize_s=120.0, lock_stale_s=STALE_LOCK_S
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SimParts(Parts):
-    """The parts of a tree with those that the door brings along.
-
-    Attributes:
-        stager, assembler: the actors of session logs.
-    """
-
-    stager: type[SessionLogActor] = SessionLogActor
-    assembler: type[AssemblerActor] = AssemblerActor
 
 
 class LogDesk:
@@ -62,14 +48,14 @@ class LogDesk:
         loop: SimLoop,
         store: SegmentStore,
         archive: LogArchive,
-        parts: Parts,
+        parts: SimParts,
         pay: Callable[[], object],
     ) -> None:
         self._pay = pay
         self._loop = loop
         self._store = store
         self._archive = archive
-        self._parts = parts if isinstance(parts, SimParts) else SimParts()
+        self._parts = parts
         self._system: ActorSystem | None = None
         self._segments = 0
 
