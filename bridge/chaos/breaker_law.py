@@ -3,6 +3,9 @@
 closed      everything is let in; the n-th failure inside the window opens
 open        nothing is let in before the hold is over
 half-open   one probe is let in; its success closes, its failure opens again
+
+What another worker's gate counts goes by the same rules; of two probes the one that ends first
+decides, and later news of what was before the last failure here says nothing.
 """
 
 from __future__ import annotations
@@ -16,6 +19,7 @@ from bridge.chaos.gate_events import (
     BreakerTerms,
     GateBorn,
     GateEvent,
+    HeardElsewhere,
     HeardEnd,
     HeardStart,
     LetIn,
@@ -23,6 +27,7 @@ from bridge.chaos.gate_events import (
     Verdict,
     kind_of,
 )
+from supervisor.cluster import KeyNews, Turn
 
 
 @dataclass(slots=True)
@@ -31,7 +36,17 @@ class _Key:
 
     failures_s: list[float] = field(default_factory=list)
     open_until_s: float = -inf
+    opened_s: float = -inf
     probe: str = ""
+
+    @property
+    def latest_s(self) -> float:
+        """When the last failure was that it comes from."""
+        return max(self.opened_s, self.failures_s[-1] if self.failures_s else -inf)
+
+    def close(self) -> None:
+        """Forget everything."""
+        self.failures_s, self.open_until_s, self.opened_s, self.probe = [], -inf, -inf, ""
 
 
 class BreakerLaw:
@@ -63,6 +78,8 @@ class BreakerLaw:
                     self._heard_end(event)
                 case Recounted():
                     self._recounted()
+                case HeardElsewhere(news=news, at_s=at_s):
+                    self._heard_elsewhere(news, at_s)
                 case _:
                     pass  # Who waits is no matter of breakers.
 
@@ -116,24 +133,37 @@ class BreakerLaw:
         key, verdict = self._keys.setdefault(name, _Key()), event.verdict(name)
         if key.open_until_s == -inf:
             if verdict is Verdict.FAILURE:
-                self._count_failure(name, key, event)
+                self._count_failure(name, key, event.at_s, event.floor_s)
         elif event.visit == key.probe:
             key.probe = ""
             if verdict is Verdict.SUCCESS:
-                key.failures_s, key.open_until_s = [], -inf
+                key.close()
                 self.states[f"breaker closed again: {kind_of(name)}"] += 1
             elif verdict is Verdict.FAILURE:
-                self._open(name, key, event)
+                self._open(name, key, event.at_s, event.floor_s)
 
-    def _count_failure(self, name: str, key: _Key, event: HeardEnd) -> None:
+    def _heard_elsewhere(self, news: KeyNews, at_s: float) -> None:
+        name = news.key
+        key = self._keys.setdefault(name, _Key())
+        if news.turn is Turn.RECOVERED:
+            if at_s >= key.latest_s:
+                key.close()
+        elif news.turn is Turn.PROBE_FAILED:
+            if at_s >= key.open_until_s:
+                key.probe = ""
+                self._open(name, key, at_s, news.floor_s)
+        elif key.open_until_s == -inf:
+            self._count_failure(name, key, max(at_s, key.latest_s), news.floor_s)
+
+    def _count_failure(self, name: str, key: _Key, now_s: float, floor_s: float) -> None:
         terms = self._terms[kind_of(name)]
-        recent_s = [at_s for at_s in key.failures_s if event.at_s - at_s <= terms.window_s]
-        key.failures_s = [*recent_s, event.at_s]
+        recent_s = [at_s for at_s in key.failures_s if now_s - at_s <= terms.window_s]
+        key.failures_s = [*recent_s, now_s]
         if len(key.failures_s) >= terms.failures_max:
-            self._open(name, key, event)
+            self._open(name, key, now_s, floor_s)
 
-    def _open(self, name: str, key: _Key, event: HeardEnd) -> None:
+    def _open(self, name: str, key: _Key, now_s: float, floor_s: float) -> None:
         terms = self._terms[kind_of(name)]
-        hold_s = max(terms.hold_s, min(event.floor_s, terms.floor_max_s))
-        key.open_until_s = event.at_s + hold_s
+        hold_s = max(terms.hold_s, min(floor_s, terms.floor_max_s))
+        key.opened_s, key.open_until_s = now_s, now_s + hold_s
         self.states[f"breaker opened: {kind_of(name)}"] += 1

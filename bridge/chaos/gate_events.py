@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import TypeAlias
 
+from supervisor.cluster import KeyNews
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GateBorn:
@@ -89,7 +91,17 @@ class Recounted:
     """The gate learned who runs: whatever had been asked for and not started is lost."""
 
 
-GateEvent: TypeAlias = GateBorn | Asked | Answered | LetIn | HeardStart | HeardEnd | Recounted
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeardElsewhere:
+    """The gate heard what another worker's gate of its name counted, and when that was."""
+
+    news: KeyNews
+    at_s: float
+
+
+GateEvent: TypeAlias = (
+    GateBorn | Asked | Answered | LetIn | HeardStart | HeardEnd | Recounted | HeardElsewhere
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

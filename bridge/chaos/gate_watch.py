@@ -17,6 +17,7 @@ from actors.kernel.signals import Crashed, ExitReason, Normal, Terminated
 from bridge.chaos.gate_events import (
     GateBorn,
     GateEvent,
+    HeardElsewhere,
     HeardEnd,
     HeardStart,
     LetIn,
@@ -24,6 +25,7 @@ from bridge.chaos.gate_events import (
     Verdict,
 )
 from supervisor.dynamic import DynamicSupervisor
+from supervisor.failure_exchange import FailuresElsewhere
 from supervisor.gate import Admit, GateActor, GateMessage, Work
 from supervisor.kept import floor_of
 
@@ -129,6 +131,8 @@ class AdmissionBook:
             case Terminated(ref=ref, reason=reason) if not _keeps_chats(ref):
                 visit = ref.cell.spec.labels[0]
                 self.events.append(_heard_end(visit, reason, self._asked[visit].keys, now_s))
+            case FailuresElsewhere():
+                self.events += _heard_elsewhere(message)
             case _:
                 pass
 
@@ -157,6 +161,8 @@ class ClaimBook:
         """See `GateBook.heard`."""
         if isinstance(message, Claim):
             self._running_max = message.running_max
+        elif isinstance(message, FailuresElsewhere):
+            self.events += _heard_elsewhere(message)
         elif isinstance(message, Terminated) and message.ref in self._holding:
             visit, keys = message.ref.cell.name, self._holding.pop(message.ref)
             self.events.append(_heard_end(visit, message.reason, keys, now_s))
@@ -190,6 +196,10 @@ def _names(keys: Keys) -> tuple[str, ...]:
 def _heard_end(visit: str, reason: ExitReason, keys: Keys, at_s: float) -> HeardEnd:
     verdicts = {key.key: _verdict(reason, key) for key in keys}
     return HeardEnd(at_s=at_s, visit=visit, verdicts=verdicts, floor_s=floor_of(reason) or 0.0)
+
+
+def _heard_elsewhere(message: FailuresElsewhere) -> list[HeardElsewhere]:
+    return [HeardElsewhere(news=each, at_s=message.at_s - each.age_s) for each in message.news]
 
 
 def _verdict(reason: ExitReason, key: KeyPolicy) -> Verdict:

@@ -163,6 +163,8 @@ class RedisRates:
         rate: of each round trip.
         faults: what can strike.
         away_from_s: when it goes away, for `away_s`; None: it stays.
+        emptied_at_s: from when on it loses all it has as soon as rows wait in it; None: it is
+            emptied only as one of the faults.
     """
 
     is_there: bool = False
@@ -170,6 +172,7 @@ class RedisRates:
     faults: tuple[RedisFault, ...] = ()
     away_from_s: float | None = None
     away_s: float = 45.0
+    emptied_at_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -407,4 +410,5 @@ def _redis(dial: Dial) -> RedisRates:
         faults=tuple(dial.turn("redis-fault", tuple(RedisFault)) for _ in range(kinds)),
         away_from_s=dial.turn("redis-away", (None,) * 5 + (0.0, 2.0, 10.0)),
         away_s=dial.turn("redis-away-s", (5.0, 45.0, 200.0)),
+        emptied_at_s=dial.turn("redis-emptied", (None,) * 4 + (5.0, 20.0)),
     )

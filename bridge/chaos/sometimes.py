@@ -93,6 +93,7 @@ _STORAGE: Final = frozenset(
 
 _REDIS: Final = frozenset(
     {
+        "redis news of other workers",
         "redis rows claimed",
         "redis rows moved",
         "restart: drain",

@@ -76,6 +76,7 @@ from actors.tool_round import RoundOver, ToolRoundActor, ToolSetup
 from actors.values import ChatRequest, ToolCall, ToolResult
 from bridge.app import Parts
 from bridge.chaos.scenarios.parts import SimParts
+from supervisor.failure_exchange import FailuresElsewhere
 from supervisor.gate import Admit, GateActor, GateMessage
 from supervisor.static import Supervisor, SupervisorMessage
 from supervisor.strategy import AutoShutdown
@@ -570,6 +571,14 @@ class Nowhere:
         return Swept()
 
 
+class DeafToOthers(GateActor):
+    """Does not count what fails in other workers."""
+
+    def receive(self, message: GateMessage) -> None:
+        if not isinstance(message, FailuresElsewhere):
+            super().receive(message)
+
+
 class PassedOn:
     """What the drain moves, as it is."""
 
@@ -783,6 +792,11 @@ DEFECTS = (
         name="a log that is handed over is dropped",
         parts=SimParts(stager=DropsAtTrouble),
         breaks=frozenset({"recovery"}),
+    ),
+    Defect(
+        name="what fails in another worker is not counted",
+        parts=Parts(gate=DeafToOthers),
+        breaks=frozenset({"breaker"}),
     ),
     Defect(
         name="a row leaves Redis before its commit",

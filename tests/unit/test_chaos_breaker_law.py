@@ -7,12 +7,14 @@ from bridge.chaos.gate_events import (
     BreakerTerms,
     GateBorn,
     GateEvent,
+    HeardElsewhere,
     HeardEnd,
     HeardStart,
     LetIn,
     Recounted,
     Verdict,
 )
+from supervisor.cluster import KeyNews, Turn
 
 ANN, MODEL = "user:ann", "model:m"
 TERMS = {
@@ -50,6 +52,27 @@ def test_the_second_failure_in_the_window_opens_and_nothing_may_come_in_then() -
 
 def test_failures_further_apart_than_the_window_open_nothing() -> None:
     assert not law_of(*ran("v1", 0.0), *ran("v2", 10.1), *ran("v3", 20.2)).states
+
+
+def told(turn: Turn, at_s: float, floor_s: float = 0.0) -> HeardElsewhere:
+    return HeardElsewhere(news=KeyNews(gate="", key=ANN, turn=turn, floor_s=floor_s), at_s=at_s)
+
+
+def test_failures_in_other_workers_count_like_those_here() -> None:
+    law = law_of(*ran("v1", 0.0), told(Turn.FAILED, 5.0), let_in("v2", 34.0))
+    assert law.broken == ["v2 was let in 1.000 s before user:ann may"]
+
+
+def test_a_probe_that_fails_elsewhere_opens_and_one_that_is_well_closes() -> None:
+    opened = law_of(told(Turn.PROBE_FAILED, 0.0), let_in("v1", 20.0))
+    assert opened.broken == ["v1 was let in 10.000 s before user:ann may"]
+    closed = law_of(told(Turn.PROBE_FAILED, 0.0), told(Turn.RECOVERED, 5.0), let_in("v1", 20.0))
+    assert closed.broken == []
+
+
+def test_old_news_of_a_recovery_does_not_close() -> None:
+    law = law_of(*ran("v1", 5.0), *ran("v2", 6.0), told(Turn.RECOVERED, 4.0), let_in("v3", 20.0))
+    assert law.broken == ["v3 was let in 16.000 s before user:ann may"]
 
 
 def test_after_the_hold_one_probe_may_come_in_and_no_second_one() -> None:

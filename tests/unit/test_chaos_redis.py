@@ -177,7 +177,9 @@ def test_what_is_lost_with_its_worker_is_known() -> None:
     async def scene(loop: SimLoop) -> None:
         stage = Set(loop, **always(RedisFault.EMPTIED))
         stage.hire(0).store.save(ROWS)
+        stage.redis.is_on = True
         stage.workers.leave(0)
+        stage.redis.is_on = False
         other = stage.hire(1)
         stage.redis.is_on = True
         with pytest.raises(StoreUnavailable):

@@ -11,10 +11,11 @@ Off, and why:
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Final
+from typing import Final, TypeVar
 
 from actors.kernel.clock import LoopClock
 from actors.ports import ErrorFacts
@@ -35,6 +36,9 @@ TAKEN_ROWS_MAX: Final = 5
 
 # What only reads.
 _READS: Final = frozenset({"INFO", "MGET", "GET", "PTTL", "XLEN"})
+
+
+T = TypeVar("T")
 
 
 class ScriptedRedis:
@@ -75,6 +79,7 @@ class ScriptedRedis:
         self._claimed = claimed
         # Each restart cuts the connections that were made before it.
         self.starts = 0
+        self._emptied_at_s = math.inf if rates.emptied_at_s is None else rates.emptied_at_s
         self._dead = 0
 
     @staticmethod
@@ -92,14 +97,40 @@ class ScriptedRedis:
         Raises:
             LinkAway: nobody knows what was done.
         """
+        fault = self._struck()
+        answers = [self._done(command, fault) for command in commands]
+        self._lose_word(fault)
+        return answers
+
+    def ask(self, ask: Callable[[], T]) -> T:
+        """Do what writes in one go, or fail as the seed says.
+
+        Raises:
+            LinkError: it was not done, or nobody knows.
+        """
+        fault = self._struck()
+        if fault is RedisFault.READ_ONLY:
+            raise LinkReadOnly(ErrorFacts(code="READONLY", detail=READ_ONLY))
+        if fault is RedisFault.FULL:
+            raise LinkFull(ErrorFacts(code="OOM", detail=FULL))
+        answer = ask()
+        self._lose_word(fault)
+        return answer
+
+    def _struck(self) -> RedisFault | None:
+        """Fail, be slow, lose something, or say what is to happen with what is asked.
+
+        Raises:
+            LinkAway: nothing is done.
+        """
         self.check_away()
         fault = self._drawn()
+        if fault is RedisFault.EMPTIED:
+            self._emptying()
+            self.server.empty()
+        if fault in (RedisFault.RESTARTED, RedisFault.EMPTIED):
+            self.starts += 1
         if fault in (RedisFault.GONE, RedisFault.RESTARTED, RedisFault.EMPTIED):
-            if fault is not RedisFault.GONE:
-                self.starts += 1
-            if fault is RedisFault.EMPTIED:
-                self._emptying()
-                self.server.empty()
             raise LinkAway(ErrorFacts(detail=AWAY))
         if fault is RedisFault.EVICTS:
             self.server.evict()
@@ -107,10 +138,11 @@ class ScriptedRedis:
             self._let_die()
         if fault is RedisFault.SLOW:
             self._owe(SLOW_S[self._loop.choose(len(SLOW_S), "redis")])
-        answers = [self._done(command, fault) for command in commands]
+        return fault
+
+    def _lose_word(self, fault: RedisFault | None) -> None:
         if fault is RedisFault.LOST_WORD:
             raise LinkAway(ErrorFacts(detail=AWAY))
-        return answers
 
     def check_away(self) -> None:
         """Fail while it is away.
@@ -125,9 +157,15 @@ class ScriptedRedis:
 
     def _drawn(self) -> RedisFault | None:
         rates, loop = self._rates, self._loop
-        if not (self.is_on and loop.chance(rates.rate, "redis")):
+        if not self.is_on:
             return None
-        fault = rates.faults[loop.choose(len(rates.faults), "redis")]
+        if self._emptied_at_s <= loop.time() and self.server.waiting():
+            self._emptied_at_s = math.inf
+            fault = RedisFault.EMPTIED
+        elif loop.chance(rates.rate, "redis"):
+            fault = rates.faults[loop.choose(len(rates.faults), "redis")]
+        else:
+            return None
         self._fired[f"redis {fault.value}"] += 1
         return fault
 

@@ -24,7 +24,9 @@ from actors.tool import ToolActor
 from actors.tool_round import ToolRoundActor
 from actors.values import ToolCall
 from supervisor.dynamic import DynamicSupervisor
+from supervisor.failure_exchange import FailureExchangeActor
 from supervisor.gate import GateActor
+from supervisor.share import ShareActor
 from supervisor.static import Supervisor
 
 
@@ -48,6 +50,8 @@ class Role(Enum):
     WRITER = "writer"
     CLEANER = "cleaner"
     DRAIN = "drain"
+    SHARER = "sharer"
+    EXCHANGE = "exchange"
     # What does one piece of storage for a chat.
     KEEPING = "keeping"
     STAGER = "stager"
@@ -70,6 +74,8 @@ _BY_CLASS: Final = (
     (RecallActor, Role.READER),
     (CleanerActor, Role.CLEANER),
     (DbDrainActor, Role.DRAIN),
+    (ShareActor, Role.SHARER),
+    (FailureExchangeActor, Role.EXCHANGE),
     (SessionLogActor, Role.STAGER),
     (AssemblerActor, Role.ASSEMBLER),
     (LogCleanerActor, Role.LOG_CLEANER),

@@ -41,6 +41,7 @@ from bridge.chaos.scenarios.log_desk import LOG_BATCH_MAX
 from bridge.chaos.trace import Answer, End, Trace, Visit
 from bridge.config.setting_groups import MemorySettings
 from bridge.config.settings import Settings
+from supervisor.cluster import RENEW_S
 
 T = TypeVar("T")
 
@@ -59,6 +60,8 @@ LOG_TRIES_MAX: Final = 10
 # Longer than what a dead worker took is left to it, and than the drain is held after a failure.
 BACKLOG_LOOK_S: Final = 10.0
 BACKLOG_TRIES_MAX: Final = 10
+# Until the server is told of a wish, and the gate of the answer.
+SHARE_WAIT_S: Final = 2 * RENEW_S
 TOGETHER_MAX: Final = 3
 
 MODELS: Final = ("sim/a", "sim/b")
@@ -259,9 +262,13 @@ class Chats:
     async def _all_permits_are_back(self, settings: Settings) -> None:
         """As many as the limit says run at once, all of them let in without a wait."""
         errand = Errand(part=Part(answers=(_CALM,), pace_s=0.2))
+        together = settings.requests_max
+        if self._house.shares:
+            # A share grows once somebody waits, and who comes before that needs a place to wait.
+            together = min(together, 1 + self._bounds.waiting_max)
         doors = [
             self._house.visit(f"new{number}", errand, settings, Manners(stop_s=PATIENCE_S))
-            for number in range(settings.requests_max)
+            for number in range(together)
         ]
         await asyncio.gather(*(self._loop.create_task(door.run()) for _, door in doors))
         for visit, _ in doors:
@@ -335,7 +342,7 @@ class Chats:
         if visit.answers != [Answer.ADMITTED]:
             answers = [answer.value for answer in visit.answers]
             self.trace.breach("recovery", f"{visit.id} of {visit.user} was answered {answers}")
-        elif visit.answered_s is not None and visit.answered_s - visit.asked_s > AT_ONCE_S:
+        elif visit.answered_s is not None and visit.answered_s - visit.asked_s > self._soon_s:
             wait_s = visit.answered_s - visit.asked_s
             self.trace.breach("recovery", f"{visit.id} waited {wait_s:.3f} s for a free permit")
         elif visit.ends != [End.COMPLETED]:
@@ -343,6 +350,11 @@ class Chats:
             self.trace.breach("recovery", f"{visit.id} of {visit.user} ended {ends}")
         else:
             self._check_outputs(visit)
+
+    @property
+    def _soon_s(self) -> float:
+        """How long a free permit may take: one that is shared has to be leased first."""
+        return AT_ONCE_S + (SHARE_WAIT_S if self._house.shares else 0.0)
 
     def _check_outputs(self, visit: Visit) -> None:
         """Nothing breaks any more: every call that was gone on from has its result."""

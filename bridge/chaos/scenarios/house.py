@@ -75,7 +75,9 @@ FIXED_ACTORS: Final = (
     "root/tools",
 )
 
-FIXED_WITH_REDIS: Final = tuple(sorted((*FIXED_ACTORS, "root/storage/drain")))
+FIXED_WITH_REDIS: Final = tuple(
+    sorted((*FIXED_ACTORS, "root/storage/drain", "root/sharer", "root/exchange"))
+)
 
 DEFAULT_MEMORY: Final = MemorySettings()
 
@@ -212,6 +214,11 @@ class House:
         return self._workers is not None and self._workers.holds(artifact_id)
 
     @property
+    def shares(self) -> bool:
+        """Whether trees share with each other, through a Redis."""
+        return self._workers is not None
+
+    @property
     def backlog(self) -> int:
         """Rows that Redis has acknowledged and the database does not have yet."""
         return 0 if self._workers is None else self._workers.backlog
@@ -338,6 +345,7 @@ class House:
             store=self._store if hired is None else hired.store,
             pending=None if hired is None else hired.pending,
             lease=None if hired is None else hired.lease,
+            sharing=None if hired is None else hired.sharing,
             annex=self._desk,
         )
         app = App(

@@ -16,12 +16,15 @@ from actors.testing.simloop import SimLoop
 from bridge.chaos.faults.redis import ScriptedLink, ScriptedRedis
 from bridge.chaos.faults.store import ScriptedStore
 from bridge.chaos.knobs import RedisRates
+from bridge.chaos.memory_cluster import MemoryServer
 from bridge.chaos.scenarios.parts import SimParts
+from bridge.chaos.shared_state import SharedState
 from bridge.chaos.stored_rows import StoredRows
 from bridge.chaos.trace import Trace
 from bridge.cluster.assembly import Cluster, assembled
 from bridge.cluster.keys import Keys
 from bridge.cluster.ledger import RowName
+from bridge.sharing_tree import Sharing
 from bridge.storage.rows import Row
 
 PIPE_ID = "sim"
@@ -34,6 +37,7 @@ class Hired:
     store: ArtifactStore
     pending: PendingRows
     lease: Lease
+    sharing: Sharing
 
 
 class BookedStore:
@@ -84,6 +88,7 @@ class Workers:
         )
         self._rows = StoredRows(store)
         self._watch = LoopClock(loop, loop.wall_s)
+        self._meeting = MemoryServer(self._watch)
         self._table = store.table
         self._trace = trace
         self._parts = parts
@@ -92,11 +97,13 @@ class Workers:
 
     def hire(self, number: int) -> Hired:
         """Begin a process; return what its tree gets of Redis."""
+        name = f"worker{number}"
+        shared = SharedState(self.redis, self._meeting, name, self._heard)
         cluster = assembled(
             self._rows,
             ScriptedLink(self.redis),
             pipe_id=PIPE_ID,
-            process=f"worker{number}",
+            process=name,
             watch=self._watch,
             claim_after_s=self._parts.claim_after_s,
         )
@@ -105,12 +112,14 @@ class Workers:
             store=BookedStore(cluster.store, self._book_forgotten),
             pending=self._parts.pending(cluster.pending),
             lease=cluster.lease,
+            sharing=Sharing(ledger=shared, board=shared, worker=name),
         )
 
     def leave(self, number: int) -> None:
         """A process has ended, in whatever way; nobody knows any more what it had acknowledged."""
         cluster = self._living.pop(number, None)
-        if cluster is None:
+        if cluster is None or not self.redis.is_on:
+            # Once nothing breaks any more, there is no excuse.
             return
         waiting = self.redis.waiting()
         acknowledged = cluster.ledger.oldest(len(cluster.ledger))
@@ -144,7 +153,11 @@ class Workers:
                 artifact = self._rows.artifact_of(row, row.id, row.chat_id)
                 self._trace.storage.forgotten.append((chat_id, artifact))
 
+    def _heard(self, count: int) -> None:
+        self._trace.fired["redis news of other workers"] += count
+
     def _emptying(self) -> None:
+        self._meeting.empty()
         known = self._acknowledged()
         self._lose(row for name, row in self.redis.waiting().items() if name not in known)
 
