@@ -30,10 +30,13 @@ from bridge.session_logs.archive import ZipLogArchive
 from bridge.session_logs.children import ASSEMBLER, CLEANER, SESSION_LOG, session_log_children
 from bridge.session_logs.segment_rows import Packing
 from bridge.session_logs.sql_segments import SqlSegments, Transactions
+from bridge.session_logs.tray import SegmentTray, TrayArchive, TrayStore
 
 _log = logging.getLogger("greenroom.session_log")
 
 ROOT: Final = "root"
+STAGED_S: Final = 1.0
+"""How long, at the end of the program, the actor may take for what it has."""
 
 
 class SessionLogDesk:
@@ -49,7 +52,8 @@ class SessionLogDesk:
         self, entropy: Entropy, clock: Watch | None = None, archive: LogArchive | None = None
     ) -> None:
         clock = clock or SystemWatch()
-        self._archive = archive or ZipLogArchive(clock)
+        self._tray = SegmentTray()
+        self._archive = TrayArchive(archive or ZipLogArchive(clock), self._tray)
         self._logs = SessionLogs(self._deliver, clock, entropy)
         self._system: ActorSystem | None = None
         self._settings = SessionLogSettings()
@@ -72,7 +76,8 @@ class SessionLogDesk:
             packing: seals what is staged, beside `transactions`.
         """
         store = SqlSegments(transactions, packing) if callable(transactions) else transactions
-        return session_log_children(self._archive, store, policy=policy, settings=self.settings)
+        kept = None if store is None else TrayStore(store, self._tray)
+        return session_log_children(self._archive, kept, policy=policy, settings=self.settings)
 
     def settings(self) -> SessionLogSettings:
         """Tell the settings of the latest request; may be called on any thread."""
@@ -90,10 +95,16 @@ class SessionLogDesk:
         """
         self._logs.close()
 
-    def leave(self) -> None:
-        """The program ends: hand over within a bound, straight into archives of their own."""
+    def leave(self, wait_s: float = STAGED_S) -> None:
+        """The program ends: hand over within a bound, straight into archives of their own.
+
+        Args:
+            wait_s: how long, in seconds, the actor may take for what it has.
+        """
         self._system = None
         self._logs.close()
+        for segment, settings in self._tray.left(wait_s):
+            self._write_direct(segment, settings)
 
     # --- with each request -----------------------------------------------------------------------
 
@@ -117,9 +128,13 @@ class SessionLogDesk:
         """Pass a log on; on the thread of the collector."""
         stager = self._found(SESSION_LOG)
         if stager is not None:
+            self._tray.put(segment, settings)
             with suppress(ActorStopped):
                 stager.tell(StageSegment(segment=segment, settings=settings))
                 return
+        self._write_direct(segment, settings)
+
+    def _write_direct(self, segment: LogSegment, settings: SessionLogSettings) -> None:
         try:
             self._archive.write_direct(segment, settings)
         except ArchiveError as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import threading
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 from actors.kernel.child_spec import DEFAULT_POLICY, ChildSpec
 from actors.kernel.entropy import SeededEntropy
 from actors.kernel.system import ActorSystem
+from actors.log_values import LogSegment
 from actors.ports import Secret, SessionLogSettings
 from actors.testing.manual_clock import ManualClock
 from bridge.owui.log_records import LogIds, RequestLog
@@ -56,6 +58,21 @@ async def a_tree(desk: SessionLogDesk, store: MemorySegments | None) -> ActorSys
     desk.connect(system)
     await until(lambda: system.find("root/session_log"))
     return system
+
+
+class SlowSegments(MemorySegments):
+    """Stages nothing while it may not go on; `begun` says that it was to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.begun, self.goes_on = threading.Event(), threading.Event()
+        self.goes_on.set()
+
+    def stage(self, segment: LogSegment) -> None:
+        if not self.goes_on.is_set():
+            self.begun.set()
+            self.goes_on.wait(10.0)
+        super().stage(segment)
 
 
 def lives_of(system: ActorSystem, name: str) -> int:
@@ -161,6 +178,27 @@ def test_a_log_that_ends_after_its_tree_leaves_an_archive_as_well() -> None:
     asyncio.run(play())
     (segment,) = archive.direct
     assert [entry.message for entry in segment.entries] == ["late"]
+
+
+def test_a_log_on_its_way_to_a_tree_whose_loop_has_ended_leaves_an_archive() -> None:
+    """SPEC 192: the program may end before the actor's thread has kept it."""
+    archive, store = MemoryArchive(), SlowSegments()
+    desk = SessionLogDesk(SeededEntropy(1), ManualClock(), archive)
+
+    async def play() -> None:
+        await a_tree(desk, store)
+        a_request(desk, SETTINGS, "kept")
+        await until(lambda: bool(store.segments))
+        store.goes_on.clear()
+        a_request(desk, SETTINGS, "late")
+        await until(store.begun.is_set)
+
+    asyncio.run(play())
+    desk.leave(0.0)
+    assert [each.owner.request_id for each in archive.direct] == ["late"]
+    desk.leave(0.0)
+    assert len(archive.direct) == 1
+    store.goes_on.set()
 
 
 def test_while_it_is_off_nothing_reaches_the_actors() -> None:
