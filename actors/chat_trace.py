@@ -14,6 +14,11 @@ LOGGER_NAME: Final = "greenroom.chat"
 _log = logging.getLogger(LOGGER_NAME)
 
 
+def is_traced() -> bool:
+    """Say whether anybody wants to know; where not, what would be told need not be found out."""
+    return _log.isEnabledFor(logging.DEBUG)
+
+
 def trace(request_id: str, event_type: str, text: str, *args: object) -> None:
     """Log one step of a chat; next to nothing where nobody wants to know.
 
@@ -23,6 +28,6 @@ def trace(request_id: str, event_type: str, text: str, *args: object) -> None:
         text: for people, as `logging` takes it.
         *args: what stands in it.
     """
-    if _log.isEnabledFor(logging.DEBUG):
+    if is_traced():
         about = {"request_id": request_id, "event_type": event_type}
         _log.debug(text, *args, extra=about, stacklevel=2)

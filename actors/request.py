@@ -38,7 +38,7 @@ from msgspec.structs import replace
 
 from actors.chat_memory import ChatMemory, LoadAnswer, MemorySetup, SaveAnswer
 from actors.chat_setup import ChatSetup
-from actors.chat_trace import trace
+from actors.chat_trace import is_traced, trace
 from actors.conversation import NOTHING_SAID, advance, is_visible, reply_items
 from actors.db_writer import ArtifactsRefused, ArtifactsSaved, NotSaved
 from actors.kernel.actor import LoopActor
@@ -198,15 +198,16 @@ class RequestActor(LoopActor[RequestMessage]):
         if self._setup.deadline_s is not None:
             self.start_timer("deadline", DeadlineDue(), self._setup.deadline_s)
         memory, request = self._memory, self._request
-        trace(
-            request.request_id,
-            "request.begun",
-            "model %s on %s, %d items, %d tools",
-            request.model,
-            request.wire.value,
-            len(request.items),
-            len(request.tools),
-        )
+        if is_traced():
+            trace(
+                request.request_id,
+                "request.begun",
+                "model %s on %s, %d items, %d tools",
+                request.model,
+                request.wire.value,
+                len(request.items),
+                len(request.tools),
+            )
         if memory is not None and (question := memory.question(request.items)) is not None:
             self._is_recalling = True
             self._start_storage(memory, question)
@@ -569,7 +570,8 @@ class RequestActor(LoopActor[RequestMessage]):
         """Tell the one terminal outcome (SPEC 97) and close the tree."""
         if self._outcome is None:
             self._outcome = outcome
-            trace(self._request.request_id, "request.ended", "%s", _fact_of(ending))
+            if is_traced():
+                trace(self._request.request_id, "request.ended", "%s", _fact_of(ending))
             self._sink.finish(ending)
             self.exit(outcome)
 

@@ -153,12 +153,12 @@ class StorageRooms:
 
     def obey(self, settings: StorageSettings, sharing: SharingSettings) -> None:
         """Let the actors know of a change; nearly always there is none."""
-        if sharing != self._shared:
+        if sharing is not self._shared and sharing != self._shared:
             self._shared = sharing
             self._kept.drains = PlanDrains(
                 warn_rows=sharing.warn_rows, failures_max=sharing.flush_failures_max
             )
-        if settings != self._planned:
+        if settings is not self._planned and settings != self._planned:
             self._planned = settings
             plan = PlanSweeps(interval_s=settings.sweep_interval_s, keep_s=settings.keep_s)
             self._kept.plan = plan

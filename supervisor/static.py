@@ -374,6 +374,10 @@ class Supervisor(ParentActor[SupervisorMessage]):
             # It ended by itself just now: its `ChildExited` is on the way.
             return True
         self._shut_down(kept, keeps_place=kept.comes_back)
+        if self._ending is not None and not kept.ref.is_alive():
+            # It took no time, and no child is started any more: what would one wait for?
+            self._close(kept, STOPPED)
+            return False
         return True
 
     def _shut_down(self, kept: Kept, *, keeps_place: bool) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import random  # This module is where chance comes in
-from threading import Lock
+from io import BytesIO
 from typing import Protocol
 
 # Random bytes fetched at once: a call into the system for each token costs more than the token.
@@ -29,8 +29,8 @@ class SystemEntropy:
     """Chance from the operating system."""
 
     def __init__(self) -> None:
-        self._pool, self._used, self._pool_pid = b"", 0, 0
-        self._lock = Lock()
+        # Each call into a pool is one step to all threads, so that it takes no lock.
+        self._pool, self._pool_pid = BytesIO(), 0
 
     def uniform(self, low: float, high: float) -> float:
         """See `Entropy.uniform`."""
@@ -42,14 +42,15 @@ class SystemEntropy:
         return self._bytes(size_bytes).hex()
 
     def _bytes(self, size_bytes: int) -> bytes:
-        with self._lock:
-            begin, end = self._used, self._used + size_bytes
-            # A forked process must not repeat what its parent says.
-            if end > len(self._pool) or self._pool_pid != os.getpid():
-                self._pool, self._pool_pid = os.urandom(max(POOL_BYTES, size_bytes)), os.getpid()
-                begin, end = 0, size_bytes
-            self._used = end
-            return self._pool[begin:end]
+        # A forked process must not repeat what its parent says.
+        if self._pool_pid == os.getpid():
+            drawn = self._pool.read(size_bytes)
+            if len(drawn) == size_bytes:
+                return drawn
+        pool = BytesIO(os.urandom(max(POOL_BYTES, size_bytes)))
+        drawn = pool.read(size_bytes)
+        self._pool, self._pool_pid = pool, os.getpid()
+        return drawn
 
 
 class SeededEntropy:

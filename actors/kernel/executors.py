@@ -95,6 +95,8 @@ class SoonCell(LoopCell):
                 else:
                     system.turns.plan(self._drain)
                     return
+                if not self.queue and not self.signals:
+                    break  # Nearly always; all that stands above need not be asked again.
         except BaseException:
             # Not the handler: that is caught below. Loud, but the actor goes on.
             self.in_hand = None

@@ -12,6 +12,7 @@ import functools
 import sys
 import threading
 from collections.abc import Callable, Generator
+from threading import get_ident
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
@@ -255,23 +256,22 @@ class Reply:
 
     def set(self, value: object) -> None:
         """Answer. A late answer is counted as a dead letter."""
-        self._answer(value, None)
-
-    def fail(self, error: BaseException) -> None:
-        """Answer with an error."""
-        self._answer(error, error)
-
-    def _answer(self, value: object, error: BaseException | None) -> None:
         reply_to = self._reply_to
         if reply_to is None:
             return
-
         # A thread actor answers from its thread; the future belongs to the loop.
-        if reply_to.is_on_loop:
-            self._resolve(reply_to, value, error)
-        else:
-            reply_to.on_loop(lambda: self._resolve(reply_to, value, error))
+        if get_ident() != self._system.thread_id:
+            reply_to.on_loop(lambda: self._resolve(reply_to, value, None))
+        elif not reply_to.resolve(value):
+            self._system.dead_letters.record(Loss.LATE_REPLY, self._name, value)
+
+    def fail(self, error: BaseException) -> None:
+        """Answer with an error."""
+        reply_to = self._reply_to
+        if reply_to is not None:
+            reply_to.on_loop(lambda: self._resolve(reply_to, None, error))
 
     def _resolve(self, reply_to: AskFuture, value: object, error: BaseException | None) -> None:
-        if not reply_to.resolve(None if error is not None else value, error):
-            self._system.dead_letters.record(Loss.LATE_REPLY, self._name, value)
+        if not reply_to.resolve(value, error):
+            answer = value if error is None else error
+            self._system.dead_letters.record(Loss.LATE_REPLY, self._name, answer)

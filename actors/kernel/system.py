@@ -145,26 +145,33 @@ class ActorSystem:
         Raises:
             SpawnFailed: the name is taken, the start is not an actor, or it raised.
         """
-        self._numbers += 1
-        cell = _cell_class(spec)(self, spec, parent, self._numbers)
+        self._numbers = number = self._numbers + 1
+        start: Any = spec.start
+        actor_class = start.func if type(start) is partial else start
+        cell_class = getattr(actor_class, "cell_class", None)
+        if cell_class is None or not isinstance(actor_class, type):
+            raise SpawnFailed(
+                f"start is {actor_class!r}; give an actor class, or functools.partial of one"
+            )
+        cell: Cell = cell_class(self, spec, parent, number)
         if spec.name:
             if cell.name in self._names:
                 raise SpawnFailed(f"the name {cell.name!r} is taken")
             self._names[cell.name] = cell
-        self._cells[cell.number] = cell
+        self._cells[number] = cell
         if parent is None:
-            self._roots[cell.number] = cell
+            self._roots[number] = cell
+        elif parent.children is None:
+            parent.children = {number: cell}
         else:
-            if parent.children is None:
-                parent.children = {}
-            parent.children[cell.number] = cell
+            parent.children[number] = cell
         try:
             cell.start_life()
         except Exception as error:
             cell.parent = None
             cell.close(Crashed(error))
             if parent is not None and parent.children is not None:
-                parent.children.pop(cell.number, None)
+                parent.children.pop(number, None)
             if isinstance(error, SpawnFailed):
                 raise
             raise SpawnFailed(f"{cell.name} did not start: {type(error).__name__}") from error
@@ -381,16 +388,6 @@ class ActorSystem:
             zombies=self.zombies,
             dead_letters={loss.value: n for loss, n in self.dead_letters.by_reason.items()},
         )
-
-
-def _cell_class(spec: ChildSpec[Any]) -> type[Cell]:
-    start: Any = spec.start
-    if type(start) is partial:
-        start = start.func
-    cell_class: type[Cell] | None = getattr(start, "cell_class", None)
-    if cell_class is None or not isinstance(start, type):
-        raise SpawnFailed(f"start is {start!r}; give an actor class, or functools.partial of one")
-    return cell_class
 
 
 async def _piped(

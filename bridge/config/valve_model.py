@@ -64,6 +64,7 @@ class ForgivingModel(BaseModel):
     _last_made: ClassVar[dict[type, _Made]] = {}
 
     _problems: tuple[ValveProblem, ...] = PrivateAttr(default=())
+    _read: tuple[str | None, ...] = PrivateAttr(default=())
 
     def __init__(self, /, **data: Any) -> None:  # Any: a form may hold whatever was stored
         """Check a form, or copy what came of the same one the last time.
@@ -73,28 +74,30 @@ class ForgivingModel(BaseModel):
         """
         cls = type(self)
         made = cls._last_made.get(cls)
+        environment = cls._environment(data)
         if (
             made is not None
             and made.given == data
             and made.types == [*map(type, data.values())]
-            and made.environment == cls._environment(data)
+            and made.environment == environment
         ):
             self.__setstate__(
                 {
                     "__dict__": made.values.copy(),
                     "__pydantic_fields_set__": made.fields_set.copy(),
                     "__pydantic_extra__": None,
-                    "__pydantic_private__": {"_problems": made.problems},
+                    "__pydantic_private__": {"_problems": made.problems, "_read": environment},
                 }
             )
             return
         super().__init__(**data)
+        self._read = environment
         types = [*map(type, data.values())]
         if _PLAIN.issuperset(types):
             cls._last_made[cls] = _Made(
                 given=data,
                 types=types,
-                environment=cls._environment(data),
+                environment=environment,
                 values=self.__dict__.copy(),
                 fields_set=self.model_fields_set.copy(),
                 problems=self._problems,
@@ -104,16 +107,22 @@ class ForgivingModel(BaseModel):
     def _environment(cls, data: Mapping[str, object]) -> tuple[str | None, ...]:
         """Read what has a say in the values beside the form itself."""
         read = os.environ.get
-        behind = [
-            read(variable) for name, variable in cls.variables.items() if _is_blank(data.get(name))
-        ]
-        return (read(SECRET_KEY_VARIABLE), *behind)
+        found = [read(SECRET_KEY_VARIABLE)]
+        for name, variable in cls.variables.items():
+            if not (value := data.get(name)) or _is_blank(value):
+                found.append(read(variable))
+        return tuple(found)
 
     def problems(self) -> tuple[ValveProblem, ...]:
         """Return what was set and cannot be obeyed; the default rules in its place."""
         # Past pydantic's `__getattr__`, which is asked for every private attribute.
         private = self.__pydantic_private__
         return private["_problems"] if private else ()
+
+    def environment(self) -> tuple[str | None, ...]:
+        """Return what stood in the variables that have a say, when the form was filled in."""
+        private = self.__pydantic_private__
+        return private["_read"] if private else ()
 
     @model_validator(mode="wrap")
     @classmethod

@@ -203,12 +203,14 @@ def decode_ending(payload: bytes) -> Ending | None:
 
 
 def _usage_of(body: _UsageBody) -> Usage:
-    input_tokens, output_tokens = _count(body.input_tokens), _count(body.output_tokens)
+    asked, answered, total = body.input_tokens, body.output_tokens, body.total_tokens
+    input_tokens = asked if type(asked) is int else _count(asked)
+    output_tokens = answered if type(answered) is int else _count(answered)
     inputs, outputs = body.input_tokens_details, body.output_tokens_details
     return Usage(
         input_tokens=input_tokens,
         output_tokens=output_tokens,
-        total_tokens=_count(body.total_tokens) or input_tokens + output_tokens,
+        total_tokens=_count(total) or input_tokens + output_tokens,
         cached_tokens=_count(inputs.cached_tokens) if inputs else 0,
         cache_write_tokens=_count(inputs.cache_write_tokens) if inputs else 0,
         reasoning_tokens=_count(outputs.reasoning_tokens) if outputs else 0,

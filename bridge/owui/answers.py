@@ -7,7 +7,7 @@ lose the text shown so far.
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator
+from functools import partial
 from typing import Final, TypeAlias
 
 from actors.kernel.errors import KernelError
@@ -45,25 +45,11 @@ async def admitted(visit: Visit, call: Call) -> str | None:
 
     While waiting, a stop gives the place in the queue back.
     """
-    return await outcome(visit, call, asked(visit, call))
-
-
-async def while_waiting(
-    visit: Visit, call: Call, writer: ChunkWriter, asking: AskFuture
-) -> AsyncIterator[str]:
-    """Yield the lines of what is said to somebody who looks and has to wait for admission."""
-    sink = call.sink
-    for note in call.notes:
-        yield note.line
-    asking.add_done_callback(lambda _: sink.wake())
-    while not asking.is_done and (pieces := await sink.take()):
-        for line in writer.lines(pieces):
-            yield line
-        visit.watch()
+    return await outcome(call, asked(visit, call))
 
 
 def asked(visit: Visit, call: Call) -> AskFuture:
-    """Ask to be let in. The end of the visit takes it back."""
+    """Ask to be let in. The end of the visit takes it back, or stops the chat that runs."""
     asking = visit.app.admit(
         call.request,
         call.settings,
@@ -77,10 +63,24 @@ def asked(visit: Visit, call: Call) -> AskFuture:
         is_task=not call.request.is_streaming,
     )
     visit.asking = asking
+    asking.add_done_callback(partial(_answered, visit, call))
     return asking
 
 
-async def outcome(visit: Visit, call: Call, asking: AskFuture) -> str | None:
+def _answered(visit: Visit, call: Call, asking: AskFuture) -> None:
+    """Keep hold of the chat that runs now; or wake who waits for it, to say why it does not.
+
+    Not woken over good news: the next thing to hear of the chat is what it says.
+    """
+    answer = asking.get() if asking.error is None else None
+    if isinstance(answer, Admitted):
+        visit.asking, visit.chat = None, answer.ref
+        visit.app.system.monitor(answer.ref, lambda _: call.sink.abandon())
+    else:
+        call.sink.wake()
+
+
+async def outcome(call: Call, asking: AskFuture) -> str | None:
     """Wait for the gate's answer; see `admitted`."""
     error_id = call.request.request_id
     try:
@@ -88,9 +88,7 @@ async def outcome(visit: Visit, call: Call, asking: AskFuture) -> str | None:
     except KernelError:
         return call.failure(Condition.SERVER_BUSY, error_id)
     match answer:
-        case Admitted(ref=ref):
-            visit.asking, visit.chat = None, ref
-            visit.app.system.monitor(ref, lambda _: call.sink.abandon())
+        case Admitted():
             return None
         case Refused(why=Refusal.HELD, retry_after_s=retry_after_s, key=key):
             is_model = key.startswith("model:")
@@ -117,12 +115,11 @@ async def whole(visit: Visit, call: Call, *, completion_id: str, created_s: int)
     sink.begin()
     asking = asked(visit, call)
     if messenger is not None:
-        asking.add_done_callback(lambda _: sink.wake())
         await messenger.tell(*(note.emitted() for note in call.notes))
         while not asking.is_done and (pieces := await sink.take()):
             _sort(await _placed(sink, pieces), content, reasoning)
             await messenger.tell(*sink.take_events())
-    refusal = await outcome(visit, call, asking)
+    refusal = await outcome(call, asking)
     if refusal is not None:
         sink.abandon()
         if messenger is not None:

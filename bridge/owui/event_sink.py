@@ -143,8 +143,9 @@ class OwuiSink:
     def abandon(self) -> None:
         """The tree has ended without a word, or nobody reads any more."""
         self._calm()
-        self._answer.abandon()
-        self._pieces.close()
+        if self.ending is None:
+            self._answer.abandon()
+            self._pieces.close()
 
     # --- the door's side -------------------------------------------------------------------------
 

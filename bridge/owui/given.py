@@ -7,6 +7,8 @@ from typing import Any, Final
 
 from msgspec import Struct
 
+from bridge.transforms.policy import Caller, caller_of
+
 EventEmitter = Callable[[Mapping[str, Any]], Awaitable[Any]]
 
 _NOTHING: Final[Mapping[str, object]] = {}
@@ -15,12 +17,14 @@ _NOTHING: Final[Mapping[str, object]] = {}
 class Given(Struct, frozen=True, kw_only=True):
     """What Open WebUI hands over with one call, as it came.
 
-    `is_in_browser`: somebody looks at the answer in Open WebUI, in a chat of theirs.
+    `caller`: who asks. `is_in_browser`: somebody looks at the answer in Open WebUI, in a chat of
+    theirs.
     """
 
     body: Mapping[str, object]
     user: Mapping[str, object]
     metadata: Mapping[str, object]
+    caller: Caller
     request: object = None
     tools: object = None
     event_emitter: EventEmitter | None = None
@@ -55,13 +59,15 @@ def given(
     task: object = None,
 ) -> Given:
     """Take what Open WebUI hands over; what has not the right type counts as not there."""
-    said = mapping_of(metadata)
-    is_placed = said.get("session_id") and said.get("chat_id") and said.get("message_id")
+    about, said = mapping_of(user), mapping_of(metadata)
+    caller = caller_of(about, said)
+    is_placed = bool(caller.session_id and caller.chat_id and caller.message_id)
     return Given(
         body=mapping_of(body),
-        user=mapping_of(user),
+        user=about,
         metadata=said,
-        is_in_browser=bool(is_placed) and not task,
+        caller=caller,
+        is_in_browser=is_placed and not task,
         request=request,
         tools=tools,
         event_emitter=event_emitter if callable(event_emitter) else None,

@@ -12,9 +12,10 @@ import logging
 import sys
 from collections.abc import Sequence
 from contextvars import ContextVar
-from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Final, TypeAlias
+
+from msgspec import Struct
 
 from bridge.owui.log_redaction import loggable
 from bridge.owui.log_thread import WriterThread
@@ -24,6 +25,8 @@ WRITER_NAME: Final = "greenroom-writer"
 RECORDS_MAX: Final = 10_000
 CLOSE_S: Final = 2.0
 
+_ROOT: Final = logging.getLogger(ROOT_NAME)
+
 # Marks a record that LOG_LEVEL keeps out of the server's log.
 _FOR_SESSION_LOGS: Final = "is_for_session_logs"
 
@@ -32,8 +35,7 @@ ExcInfo: TypeAlias = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LogIds:
+class LogIds(Struct, frozen=True, kw_only=True, gc=False):
     """Whose request it is; "" where nobody knows."""
 
     session_id: str = ""
@@ -60,7 +62,7 @@ def obey_level(level: int, *, is_collecting: bool) -> None:
         level: LOG_LEVEL.
         is_collecting: whether session logs are kept: they take records of any level (SPEC 167).
     """
-    logger = logging.getLogger(ROOT_NAME)
+    logger = _ROOT
     least = logging.DEBUG if is_collecting else level
     if logger.level != least:
         logger.setLevel(least)

@@ -85,9 +85,9 @@ class TimingLog:
 
     def configure(self, settings: TimingSettings) -> None:
         """Take the settings of the moment; call it with every request."""
-        if settings != self._settings:
+        if settings is not self._settings:
+            self._has_complained = self._has_complained and settings == self._settings
             self._settings = settings
-            self._has_complained = False
 
     def mark(self, label: str, request_id: str = "") -> None:
         """Note that something happened."""

@@ -60,7 +60,8 @@ class OwnStorage:
     def obey(self, settings: Settings) -> bool:
         """Follow the settings; say whether there is a place to keep anything."""
         storage = settings.storage
-        if storage != self._obeyed:
+        # The same object nearly always: to compare them field by field would cost more.
+        if storage is not self._obeyed and storage != self._obeyed:
             self._obeyed = storage
             self._has_place = self._configured(storage)
         return self._has_place

@@ -32,7 +32,6 @@ from bridge.owui.answers import (
     refused_lines,
     said,
     settle,
-    while_waiting,
     whole,
 )
 from bridge.owui.error_kinds import Condition
@@ -49,7 +48,7 @@ from bridge.owui.session_logs import SessionLogDesk
 from bridge.owui.snapshots import Snapshot, Snapshots
 from bridge.owui.task_desk import TaskDesk
 from bridge.transforms.chat_chunks import ChunkWriter, FinishReason, completion_dict
-from bridge.transforms.policy import caller_of
+from bridge.transforms.policy import Caller
 from bridge.transforms.tasks import failed_task_text
 
 _log = logging.getLogger("greenroom.pipe")
@@ -191,12 +190,12 @@ class _Door:
             snapshot = self._snapshots.of(self.valves, handed.user.get("valves"))
             templates = snapshot.settings.templates
             self._timing.configure(snapshot.settings.timing)
-            _announce(handed, error_id)
+            _announce(handed.caller, error_id)
             if handed.task:
                 with self._timing.span("task", error_id):
                     return await self._tasks.answer(handed, snapshot, error_id)
             is_collected = self._logs.begin(
-                _owner(handed, error_id), snapshot.settings.session_logs
+                _owner(handed.caller, error_id), snapshot.settings.session_logs
             )
             call: Call | str = await self._received(handed, snapshot, error_id)
         except Exception as error:  # noqa: BLE001 - a door: Open WebUI would show the exception
@@ -237,18 +236,19 @@ class _Door:
             sink = call.sink
             sink.begin()
             asking = asked(visit, call)
-            if call.messenger is not None:
-                async for line in while_waiting(visit, call, writer, asking):
-                    yield line
-            if (refusal := await outcome(visit, call, asking)) is not None:
-                for line in await refused_lines(call, writer, refusal):
-                    yield line
-                return
+            for note in call.notes:
+                yield note.line
             while pieces := await sink.take():
                 settled = await sink.stored(pieces) if sink.has_images else pieces
                 for line in writer.lines(settled):
                     yield line
                 visit.watch()
+                if asking.is_done and visit.asking is not None:
+                    break
+            if visit.asking is not None and (refusal := await outcome(call, asking)):
+                for line in await refused_lines(call, writer, refusal):
+                    yield line
+                return
             # Nothing is left to stop; who reads no further than the end keeps nothing alive.
             visit.chat = None
             visit.end()
@@ -317,20 +317,12 @@ class _Door:
         return failure_markdown(error, templates=templates, error_id=error_id, about=about)
 
 
-def _announce(handed: Given, request_id: str) -> None:
+def _announce(caller: Caller, request_id: str) -> None:
     """Let the records of this call say whose it is."""
-    session_id, user_id = handed.metadata.get("session_id"), handed.user.get("id")
-    announce(
-        LogIds(
-            session_id=session_id if isinstance(session_id, str) else "",
-            user_id=user_id if isinstance(user_id, str) else "",
-            request_id=request_id,
-        )
-    )
+    announce(LogIds(session_id=caller.session_id, user_id=caller.user_id, request_id=request_id))
 
 
-def _owner(handed: Given, request_id: str) -> LogOwner:
-    caller = caller_of(handed.user, handed.metadata)
+def _owner(caller: Caller, request_id: str) -> LogOwner:
     return LogOwner(
         user_id=caller.user_id,
         chat_id=caller.chat_id,

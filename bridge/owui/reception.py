@@ -48,7 +48,7 @@ from bridge.owui.tools.cards import tool_card
 from bridge.owui.tools.kit import Handed, ToolKit, tool_kit
 from bridge.transforms.catalog_filters import BY_ID, BY_PRICE, BY_TOOLS, calls_tools
 from bridge.transforms.model_ids import find_model
-from bridge.transforms.policy import Caller, caller_of
+from bridge.transforms.policy import Caller
 from bridge.transforms.request_body import RequestInvalid, read_body
 from bridge.transforms.request_policies import with_tools
 from bridge.transforms.side_event import SideEvent, toast
@@ -158,7 +158,7 @@ class Reception:
         known = self._listing.fresh(settings, asyncio.get_running_loop().time())
         if known is None:
             known = await self._known(enter, given, settings, error_id)
-        caller = caller_of(given.user, given.metadata)
+        caller = given.caller
         place = _place(caller)
         try:
             read = read_body(
@@ -209,7 +209,7 @@ class Reception:
         """
         settings = snapshot.settings
         known = await self._known(enter, given, settings, error_id)
-        caller = caller_of(given.user, given.metadata)
+        caller = given.caller
         about = _about(given, caller, settings)
         found = find_model(
             given.asked_model.strip(),
@@ -284,9 +284,10 @@ class Reception:
 
 def payer_of(given: Given) -> Payer | None:
     """Who is accounted for (SPEC 178)."""
-    said = [given.user.get(name) for name in ("id", "email", "name")]
-    user_id, email, name = (each if isinstance(each, str) else "" for each in said)
-    return Payer(user_id=user_id, email=email, name=name) if user_id and email and name else None
+    user_id, email, name = given.caller.user_id, given.user.get("email"), given.user.get("name")
+    if not (user_id and isinstance(email, str) and isinstance(name, str) and email and name):
+        return None
+    return Payer(user_id=user_id, email=email, name=name)
 
 
 def _place(caller: Caller) -> Place | None:

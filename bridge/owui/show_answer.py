@@ -117,10 +117,10 @@ class AnswerShow:
     def begin(self) -> None:
         """Somebody waits from now on; harmless when repeated."""
         if self._has_events and self._watch is None and not self._pieces.is_closed:
-            self._watch = Stopwatch(self._loop.time())
-            self._pace = Reassurance(self._loop, self.say, self._looks.entropy)
+            now_s = self._loop.time()
+            self._watch = Stopwatch(now_s)
             self.say(words.THINKING)
-            self._pace.start()
+            self._pace = Reassurance(self._loop, self.say, self._looks.entropy, now_s)
 
     def show(self, event: Shown) -> None:
         """Show one event, whatever it is."""
@@ -164,7 +164,8 @@ class AnswerShow:
             self._status_line = event.line
             self.is_waiting = event.is_waiting
         if self._looks.is_streaming:
-            self._put(_EVENT, event.line)
+            line = event.line
+            self.has_room = self._pieces.put((_EVENT, line), weight(line))
             return
         self._collected.append(event)
         # An empty text shows nothing, and wakes whoever takes: the event need not wait.
@@ -255,7 +256,8 @@ class AnswerShow:
 
     def _pause(self) -> None:
         """Something else than the flow of text or thinking comes."""
-        self.hush()
+        if self._pace is not None:
+            self.hush()
         self.text_item = self.thought_item = NOWHERE
         if self._lines is not None:
             for line in self._lines.rest(self._loop.time()):

@@ -20,30 +20,28 @@ assert len(REASSURE_AFTER_S) == len(REASSURANCES)
 
 
 class Reassurance:
-    """Says a line now and then until something happens. One timer at a time.
+    """Says a line now and then, from `now_s` on, until something happens. One timer at a time.
 
     Args:
         say: shows a line.
         entropy: keeps a house full of chats from speaking in step.
     """
 
+    __slots__ = ("_begun_s", "_entropy", "_loop", "_said", "_say", "_timer")
+
     def __init__(
         self,
         loop: asyncio.AbstractEventLoop,
         say: Callable[[SideEvent], None],
         entropy: Entropy | None,
+        now_s: float,
     ) -> None:
         self._loop = loop
         self._say = say
         self._entropy = entropy
-        self._timer: asyncio.TimerHandle | None = None
-        self._begun_s = 0.0
+        self._begun_s = now_s
         self._said = 0
-
-    def start(self) -> None:
-        """Begin to count."""
-        self._begun_s = self._loop.time()
-        self._wait()
+        self._timer: asyncio.TimerHandle | None = self._wait()
 
     def stop(self) -> None:
         """Say nothing more; harmless when repeated."""
@@ -51,17 +49,17 @@ class Reassurance:
             self._timer.cancel()
             self._timer = None
 
-    def _wait(self) -> None:
+    def _wait(self) -> asyncio.TimerHandle:
         jitter_s = self._entropy.uniform(0.0, JITTER_MAX_S) if self._entropy else 0.0
         at_s = self._begun_s + REASSURE_AFTER_S[self._said] + jitter_s
-        self._timer = self._loop.call_at(at_s, self._speak)
+        return self._loop.call_at(at_s, self._speak)
 
     def _speak(self) -> None:
         self._timer = None
         self._say(REASSURANCES[self._said])
         self._said += 1
         if self._said < len(REASSURANCES):
-            self._wait()
+            self._timer = self._wait()
 
 
 class Phase(IntEnum):

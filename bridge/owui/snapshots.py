@@ -17,7 +17,6 @@ from pydantic import BaseModel
 
 from actors.kernel.entropy import Entropy
 from bridge.config.errors import ValveProblem
-from bridge.config.secret_text import SECRET_KEY_VARIABLE
 from bridge.config.settings import Settings, settings_from
 from bridge.config.user_valves import UserValves
 from bridge.config.valves import Valves
@@ -74,7 +73,7 @@ class Snapshots:
                 stored values, or anything else for none.
         """
         # Compared by value: the object is a new one before every call.
-        said = (vars(valves), valves.problems(), os.environ.get(SECRET_KEY_VARIABLE))
+        said = (vars(valves), valves.problems(), valves.environment())
         if self._said != said:
             self._said = (dict(vars(valves)), *said[1:])
             self._by_choice = {}

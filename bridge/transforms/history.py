@@ -95,7 +95,8 @@ def history_of(messages: object, *, keeps_marks: bool = False, recalls: bool = F
             elif spelled == TOOL_ROLE:
                 items.append(_output(message, unnamed))
         dropped += len(items) == before
-    kept = newest(items, MARKS_PER_CHAT_MAX) if recalls else items
+    may_be_many = recalls and len(items) > MARKS_PER_CHAT_MAX
+    kept = newest(items, MARKS_PER_CHAT_MAX) if may_be_many else items
     pairs = paired(kept)
     return History(
         items=pairs.items,

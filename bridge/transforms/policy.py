@@ -129,12 +129,19 @@ NOBODY: Final = Caller()
 def caller_of(user: object, metadata: object) -> Caller:
     """Read who asks from what Open WebUI hands to a pipe; anything but mappings is nobody."""
     about, said = _members(user), _members(metadata)
-    features = said.get("features")
+    user_id, features = about.get("id"), said.get("features")
+    session_id, chat_id = said.get("session_id"), said.get("chat_id")
+    message_id = said.get("message_id")
+    # Nearly always all of it is plain text.
     return Caller(
-        user_id=_text(about.get("id")),
-        session_id=_text(said.get("session_id")),
-        chat_id=_text(said.get("chat_id")),
-        message_id=_text(said.get("message_id")),
+        user_id=user_id if type(user_id) is str and user_id.isascii() else _text(user_id),
+        session_id=(
+            session_id if type(session_id) is str and session_id.isascii() else _text(session_id)
+        ),
+        chat_id=chat_id if type(chat_id) is str and chat_id.isascii() else _text(chat_id),
+        message_id=(
+            message_id if type(message_id) is str and message_id.isascii() else _text(message_id)
+        ),
         searches_web=bool(features) and _members(features).get(SEARCH_FEATURE) is True,
     )
 

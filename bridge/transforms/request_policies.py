@@ -7,11 +7,12 @@ the caller said about the same thing always stands.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Final
 
 from msgspec.structs import replace
 
-from actors.values import ChatRequest, Model, OpaqueTool, Tool
+from actors.values import ChatRequest, Model, OpaqueTool, Tool, WireFormat
 from bridge.transforms.blocks import CACHE_MARK
 from bridge.transforms.efforts import MINIMAL
 from bridge.transforms.model_ids import ModelId, find_model
@@ -23,8 +24,14 @@ from bridge.transforms.parameters import (
     value_of,
     word_of,
 )
-from bridge.transforms.policy import Caller, RequestPolicy
-from bridge.transforms.reasoning import ANTHROPIC, wanted_effort, with_betas, with_reasoning
+from bridge.transforms.policy import NOBODY, Caller, RequestPolicy
+from bridge.transforms.reasoning import (
+    ANTHROPIC,
+    REASONING_NAMES,
+    wanted_effort,
+    with_betas,
+    with_reasoning,
+)
 
 FALLBACK_FLAG: Final = "model_fallback"
 NO_SEARCH_FLAGS: Final = ("disable_native_websearch", "disable_native_web_search")
@@ -43,7 +50,15 @@ _SEARCH_OPTIONS: Final = "web_search_options"
 _SEARCH_PRICE: Final = "web_search"
 _LENGTHS: Final = ("max_output_tokens", "max_completion_tokens", "max_tokens")
 _TOOL_SETTINGS: Final = ("tool_choice", "parallel_tool_calls")
+_TRANSFORMS: Final = "transforms"
 _YES: Final = frozenset({"1", "true", "yes", "on"})
+
+# A request that names none of these gets what every other one to its model gets.
+_SHAPED: Final = frozenset(
+    {*REASONING_NAMES, *_IDENTIFIERS, *_LENGTHS, _PLUGINS, _TRANSFORMS, CACHE_MARK}
+)
+# Models, and settings of users, of which is remembered what that is.
+_REMEMBERED_MAX: Final = 512
 
 
 def under_policy(
@@ -57,6 +72,39 @@ def under_policy(
         policy: the settings.
         caller: who asks, and whether they want the web searched.
     """
+    sends_identifiers = (
+        policy.sends_user or policy.sends_session or policy.sends_chat or policy.sends_message
+    )
+    if (
+        sends_identifiers
+        or caller.searches_web
+        or request.tools
+        or request.headers
+        or names_any(request.parameters, _SHAPED)
+    ):
+        return _shaped(request, model, policy, caller)
+    added = _alone(request.model, model, policy, request.wire, request.is_streaming)
+    return replace(
+        request,
+        parameters=request.parameters + added.parameters,
+        headers=added.headers,
+        cache_ttl=added.cache_ttl or request.cache_ttl,
+    )
+
+
+@lru_cache(maxsize=_REMEMBERED_MAX)
+def _alone(
+    name: str, model: Model | None, policy: RequestPolicy, wire: WireFormat, is_streaming: bool
+) -> ChatRequest:
+    """Return what the settings alone make of a request to this model."""
+    request = ChatRequest(request_id="", model=name, items=(), wire=wire, is_streaming=is_streaming)
+    return _shaped(request, model, policy, NOBODY)
+
+
+def _shaped(
+    request: ChatRequest, model: Model | None, policy: RequestPolicy, caller: Caller
+) -> ChatRequest:
+    """See `under_policy`."""
     # Models that think as little as they can are not able to search (SPEC 136).
     if caller.searches_web and wanted_effort(request, model, policy) != MINIMAL:
         request = with_web_search(request, model, results_max=policy.search_results_max)
@@ -127,7 +175,7 @@ def can_search(model: Model | None) -> bool:
 
 def with_trimming(request: ChatRequest) -> ChatRequest:
     """Have a conversation that is too long cut in its middle (SPEC 112)."""
-    if names_any(request.parameters, ("transforms",)):
+    if names_any(request.parameters, (_TRANSFORMS,)):
         return request
     return _with_plugin(request, {"id": TRIMMING_PLUGIN, "engine": "middle-out"})
 

@@ -492,6 +492,7 @@ def test_a_request_that_is_given_up_while_it_waits_is_not_kept_by_a_timer(way: W
     async def play(stage: QuietScene) -> None:
         first = stage.begin(user="bob")
         await stage.until_asked(1)
+        await asyncio.sleep(0.5)  # It has begun to answer, and waits for nothing.
         before = waiting_lines()
         asking = stage.begin()
         await asyncio.sleep(1)

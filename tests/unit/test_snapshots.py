@@ -53,10 +53,10 @@ def test_a_user_with_choices_follows_what_the_admin_changes() -> None:
 
 def test_a_secret_that_changed_is_noticed_although_no_valve_did() -> None:
     with environment(WEBUI_SECRET_KEY="one"):
-        snapshots, stored = Snapshots(SeededEntropy(1)), valves()
-        assert snapshots.of(stored, None).settings.key_problem is None
+        snapshots, stored = Snapshots(SeededEntropy(1)), valves().model_dump()
+        assert snapshots.of(Valves(**stored), None).settings.key_problem is None
         with environment(WEBUI_SECRET_KEY="two"):
-            made = snapshots.of(stored, None)
+            made = snapshots.of(Valves(**stored), None)
             assert made.settings.key_problem is KeyProblem.UNDECRYPTABLE
 
 
