@@ -12,8 +12,8 @@ import threading
 from collections.abc import Sequence
 from typing import TypeAlias
 
-from actors.log_values import LogSegment
-from actors.ports import Filed, LogArchive, SegmentStore, SessionLogSettings
+from actors.log_values import LogBundle, LogSegment
+from actors.ports import Filed, LogArchive, SegmentStore, SessionLogSettings, Swept
 from actors.session_log import SEGMENTS_WAITING_BYTES_MAX, SEGMENTS_WAITING_MAX
 
 Waiting: TypeAlias = tuple[LogSegment, SessionLogSettings]
@@ -80,7 +80,14 @@ class TrayArchive:
     def __init__(self, archive: LogArchive, tray: SegmentTray) -> None:
         self._archive = archive
         self._tray = tray
-        self.merge, self.sweep = archive.merge, archive.sweep
+
+    def merge(self, bundle: LogBundle, settings: SessionLogSettings) -> Filed:
+        """See `LogArchive`."""
+        return self._archive.merge(bundle, settings)
+
+    def sweep(self, settings: SessionLogSettings, *, files_max: int) -> Swept:
+        """See `LogArchive`."""
+        return self._archive.sweep(settings, files_max=files_max)
 
     def write_direct(self, segment: LogSegment, settings: SessionLogSettings) -> Filed:
         """See `LogArchive`."""
