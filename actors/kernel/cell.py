@@ -15,6 +15,7 @@ from collections.abc import Callable, Hashable
 from math import inf
 from threading import get_ident
 from typing import TYPE_CHECKING, Any
+from weakref import ReferenceType
 
 from pykka.messages import ProxyCall, ProxyGetAttr, ProxySetAttr, _ActorStop
 
@@ -98,7 +99,7 @@ class Cell(Bonds):
         self.number = number
         label = spec.name or str(number)
         self.name = label if parent is None else f"{parent.name}/{label}"
-        self.ref = ActorRef(self)
+        self._ref = ActorRef(self)
         self.mailbox = spec.mailbox
         self.queue = deque()
         self.signals = None
@@ -567,7 +568,9 @@ class Cell(Bonds):
             self._break_links(reason)
         while self._offers:
             self._call_next_offer()
-        # Who keeps a ref keeps the cell: not what the actor was made of as well.
+        # Who keeps a ref keeps the cell: not what the actor was made of as well. The other way
+        # round would be a circle, and all that has ended would wait for the garbage collector.
+        self._ref = ReferenceType(self.ref)
         self.spec = _outlived(self.spec)
 
     # --- what belongs to one life: timers and the stash ------------------------------------------

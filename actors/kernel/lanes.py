@@ -12,6 +12,7 @@ from collections.abc import Callable, Hashable
 from contextvars import ContextVar
 from threading import get_ident
 from typing import TYPE_CHECKING, Any, cast
+from weakref import ReferenceType
 
 from pykka.messages import _ActorStop
 
@@ -42,6 +43,7 @@ class Lanes:
         "_offers",
         "_paused",
         "_probe_taken",
+        "_ref",
         "_resumed",
         "generation",
         "in_hand",
@@ -53,7 +55,6 @@ class Lanes:
         "phase",
         "queue",
         "receive_timeout",
-        "ref",
         "signals",
         "spec",
         "system",
@@ -63,7 +64,6 @@ class Lanes:
     spec: ChildSpec[Any]
     number: int
     name: str
-    ref: ActorRef[Any]
     mailbox: MailboxSpec
     queue: deque[Envelope]
     signals: deque[Signal] | None
@@ -78,11 +78,25 @@ class Lanes:
     _bytes: int
     _paused: Envelope | None
     _resumed: Envelope | None
+    _ref: ActorRef[Any] | ReferenceType[ActorRef[Any]]
     _held_until_s: float | None
     _is_probing: bool
     _probe_taken: bool
 
     # --- what outsiders may know -----------------------------------------------------------------
+
+    @property
+    def ref(self) -> ActorRef[Any]:
+        """The actor's address, one and the same for all who hold it."""
+        ref = self._ref
+        if isinstance(ref, ActorRef):
+            return ref
+        held = ref()
+        if held is None:
+            # Nobody has it any more who could tell a new one from it.
+            held = ActorRef(cast("Cell", self))
+            self._ref = ReferenceType(held)
+        return held
 
     @property
     def urn(self) -> str:
