@@ -19,16 +19,18 @@ PYTHON312 ?= python3.12
 # Both ends of the range of Open WebUIs that the pipe file serves.
 PINNED    := 0.6.28 0.12.4
 # Where the pinned libraries are met; the faults of a provider look alike with each of them.
-PIN_TESTS ?= tests/unit tests/property $(addprefix tests/integration/test_,$(addsuffix .py,\
-               door_answers door_stop door_takeover door_tasks every_valve every_user_valve \
-               model_list_client onefile_load onefile_process onefile_release promises_tools \
-               promises_uvloop provider_client provider_failures proxies_and_tls \
-               tools_of_open_webui))
+PIN_TESTS ?= tests/unit tests/property $(addprefix tests/integration/,$(addsuffix .py,\
+               $(addprefix door/test_,door_answers door_stop door_takeover door_tasks \
+                 every_valve every_user_valve onefile_load onefile_process onefile_release \
+                 promises_tools promises_uvloop tools_of_open_webui) \
+               $(addprefix provider/test_,model_list_client provider_client provider_failures \
+                 proxies_and_tls)))
 
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 UV     := .work/uv/bin/uv
 PINS   := $(PINNED:%=check-pin-%)
+TESTS  := tests-inside tests-of-storage tests-of-sockets
 CHECKS := check-format check-lint check-types check-imports check-tests check-sim check-pins
 PY312  := $(shell $(PYTHON312) -c 'import sys; print(sys.version_info[:2] == (3, 12) or "")' 2>/dev/null)
 COMPILE := $(UV) pip compile --quiet --upgrade --universal --python-version 3.11 \
@@ -58,7 +60,7 @@ endef
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .SILENT:
-.PHONY: help venv demo pipe owui check $(CHECKS) $(PINS) tests-of-servers tests-inside check-py312 fix sim crash outage bench conformance \
+.PHONY: help venv demo pipe owui check $(CHECKS) $(PINS) $(TESTS) check-py312 fix sim crash outage bench conformance \
         lock clean
 
 help:  ## list the targets
@@ -97,10 +99,13 @@ check-imports: $(STAMP)
 	$(BIN)/lint-imports
 
 check-tests: $(STAMP)  ## all tests: those that wait for servers beside those that compute
-	$(MAKE) --no-print-directory --jobs=2 --output-sync=target tests-of-servers tests-inside
+	$(MAKE) --no-print-directory --jobs=3 --output-sync=target $(TESTS)
 
-tests-of-servers: $(STAMP)
-	$(BIN)/pytest tests/integration
+tests-of-storage: $(STAMP)
+	$(BIN)/pytest tests/integration/storage
+
+tests-of-sockets: $(STAMP)
+	$(BIN)/pytest tests/integration --ignore=tests/integration/storage
 
 tests-inside: $(STAMP)
 	$(BIN)/pytest --ignore=tests/integration
@@ -133,13 +138,13 @@ sim: $(STAMP)  ## seeded simulations: make sim SEEDS=200; replay one: make sim S
 	$(BIN)/greenroom sim $(if $(SEED),--seed $(SEED),--seeds $(SEEDS))
 
 outage: $(STAMP)  ## chats while a database is away: make outage SECONDS=60
-	GREENROOM_AWAY_S=$(SECONDS) $(BIN)/python -m pytest -q -s tests/integration/test_database_away.py
+	GREENROOM_AWAY_S=$(SECONDS) $(BIN)/python -m pytest -q -s tests/integration/storage/test_database_away.py
 
 crash: $(STAMP)  ## kill writers, interrupt key rotations: make crash ROUNDS=200 ROWS=100000
 	$(BIN)/python -m tests.chaos.crash --database sqlite --rounds $(ROUNDS)
 	$(BIN)/python -m tests.chaos.crash --database postgres --rounds $$(( ($(ROUNDS) + 1) / 2 ))
 	GREENROOM_ROTATION_ROWS=$(ROWS) $(BIN)/pytest -s --timeout 900 -k interrupted_three_times \
-	  tests/integration/test_rotate_key.py
+	  tests/integration/storage/test_rotate_key.py
 
 conformance: $(STAMP)  ## replay every recorded stream below GREENROOM_CONFORMANCE
 	test -d "$${GREENROOM_CONFORMANCE:-}" || {

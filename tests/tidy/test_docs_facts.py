@@ -325,11 +325,7 @@ def test_the_limits_of_the_file_are_those_of_the_build() -> None:
 
 
 def test_every_folder_of_tests_and_every_benchmark_is_explained() -> None:
-    folders = {
-        f"tests/{path.name}/"
-        for path in (ROOT / "tests").iterdir()
-        if path.is_dir() and any(path.glob("test_*.py"))
-    }
+    folders = {name_of(path.parent) + "/" for path in (ROOT / "tests").rglob("test_*.py")}
     assert set(first_cells(part(ENGINEERS, "## Tests"))) == folders
     # Those that are run, and not only imported by the others.
     programs = {

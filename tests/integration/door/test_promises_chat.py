@@ -5,8 +5,8 @@ import asyncio
 import pytest
 
 from bridge.standin.faults import ProviderFault
+from tests.integration.door.test_promises import FINE, WAYS, Promises, failing
 from tests.integration.promise_stage import KEPT, WHOLE, Way, Wire, notice_after, scene
-from tests.integration.test_promises import FINE, WAYS, Promises, failing
 
 F = ProviderFault
 

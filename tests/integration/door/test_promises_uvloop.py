@@ -5,8 +5,8 @@ import asyncio
 import uvloop
 
 from bridge.standin.faults import ProviderFault
+from tests.integration.door.test_promises import FINE, WAYS, failing
 from tests.integration.promise_stage import Way, is_complete, scene
-from tests.integration.test_promises import FINE, WAYS, failing
 
 AT_ONCE = 12
 

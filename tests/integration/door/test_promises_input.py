@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from bridge.standin.wishes import Wish
+from tests.integration.door.test_promises import FINE, WAYS
 from tests.integration.promise_stage import (
     ERROR_ID,
     WHOLE,
@@ -19,7 +20,6 @@ from tests.integration.promise_stage import (
     is_complete,
     scene,
 )
-from tests.integration.test_promises import FINE, WAYS
 
 MESSAGES = 10_000
 MESSAGE_BYTES = 20 * 2**20

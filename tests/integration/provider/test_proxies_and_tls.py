@@ -23,7 +23,7 @@ from cryptography import x509
 
 from tests.integration.scripted_server import Reply, Request, ScriptedServer, serve
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 PROXY_PASSWORD = "proxy-password"
 OUR_OWN = ("_PROXY", "SSL_CERT")
 

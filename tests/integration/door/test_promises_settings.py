@@ -8,6 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from bridge.standin.faults import ProviderFault
+from tests.integration.door.test_promises import FINE, WAYS, failing
 from tests.integration.promise_stage import (
     ERROR_ID,
     Scene,
@@ -16,7 +17,6 @@ from tests.integration.promise_stage import (
     notice_after,
     scene,
 )
-from tests.integration.test_promises import FINE, WAYS, failing
 
 F = ProviderFault
 BROKEN = [

@@ -32,7 +32,7 @@ WATCH = SystemWatch()
 WAIT_MAX_S = 2.0
 
 VECTORS = json.loads(
-    (Path(__file__).parents[1] / "fixtures" / "earlier_pipe.json").read_text(encoding="utf-8")
+    (Path(__file__).parents[2] / "fixtures" / "earlier_pipe.json").read_text(encoding="utf-8")
 )["redis"]
 
 
