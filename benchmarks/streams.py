@@ -4,8 +4,8 @@
 
 Greenroom is built into its one file and driven as Open WebUI drives it, in a process of its own;
 so is the floor (`floor_pipe.py`), twice: what differs between the two floors is noise. All read
-the same provider (`provider.py`). Contenders take turns. The exit status is 1 when a must is
-missed. Linux only: memory is read out of /proc.
+the same provider (`provider.py`), which has a core of its own where there are two. Contenders take
+turns. The exit status is 1 when a must is missed. Linux only: memory is read out of /proc.
 
 What is measured, by the names that `--only` takes (limits in `promises.py`):
 
@@ -68,15 +68,25 @@ QUICK_ROUNDS = 2
 NAMES = tuple(work.name for work in (*WORKS, *FRESH_WORKS))
 
 
-def started(module: str, *args: str) -> subprocess.Popen[str]:
+# The provider's core, and everybody else's. A provider is another machine: its answer wakes a core
+# that slept, which is the dearest part of a short request to the floor. Left alone, the scheduler
+# puts both on one core for the first tenth of a second or so and apart afterwards, so that a figure
+# would depend on how long it was measured.
+CORES = sorted(os.sched_getaffinity(0))
+ITS_CORE, OTHER_CORES = CORES[-1:], CORES[:-1] or CORES
+
+
+def started(module: str, *args: str, cores: Sequence[int] = OTHER_CORES) -> subprocess.Popen[str]:
     """Start a module of this folder in a process of its own, its input and output in our hands."""
-    return subprocess.Popen(
+    process = subprocess.Popen(
         [sys.executable, "-W", "ignore", "-m", module, *args],
         cwd=ROOT,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
     )
+    os.sched_setaffinity(process.pid, cores)
+    return process
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,7 +128,7 @@ class Contender:
 @contextmanager
 def provider() -> Iterator[str]:
     """Run the provider; give its address."""
-    with started("benchmarks.provider") as process:
+    with started("benchmarks.provider", cores=ITS_CORE) as process:
         assert process.stdout is not None
         yield f"http://127.0.0.1:{int(process.stdout.readline())}"
         process.communicate()
@@ -149,7 +159,7 @@ def measure_all(
 
 def measure_mixed() -> Medians:
     """Make the mixed requests, once: what they leave over depends on no other contender."""
-    with started("benchmarks.mixed_requests", "--json") as process:
+    with started("benchmarks.mixed_requests", "--json", cores=CORES) as process:
         told, _ = process.communicate()
     if not told:
         raise SystemExit("The mixed requests came to no end; what they had to say stands above.")
