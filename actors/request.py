@@ -170,6 +170,7 @@ class RequestActor(LoopActor[RequestMessage]):
         self._endpoint = endpoint
         self._setup = setup
         self._credit = setup.credit
+        self._grant_at = (self._credit + 1) // 2
         self._sink = sink
         self._tools = tools
         self._memory = None if memory is None else ChatMemory(memory, self.system)
@@ -387,14 +388,19 @@ class RequestActor(LoopActor[RequestMessage]):
             assert not is_visible(self._conversation), "nothing is re-posted after visible output"
             self._attempt, self._conversation = message.attempt, NOTHING_SAID
             self._owed = 0
-        self._conversation, shown = advance(self._conversation, message.events)
+        conversation, shown = advance(self._conversation, message.events)
+        self._conversation = conversation
         self._owed += 1
-        has_room = self._show(shown) if shown else True
-        if self._conversation.ended is not None:
-            self._on_ended(self._conversation.ended)
+        has_room = True
+        if shown:
+            if self._tools is not None:
+                self._said += shown
+            has_room = self._sink.show(shown)
+        if conversation.ended is not None:
+            self._on_ended(conversation.ended)
         elif has_room:
             # In halves of the window: the attempt never runs dry, and hears half as often.
-            if 2 * self._owed >= self._credit:
+            if self._owed >= self._grant_at:
                 self._grant()
         else:
             ref = self.actor_ref

@@ -146,7 +146,10 @@ class SseActor(LoopActor[SseMessage]):
         while self._credit > 0:
             data = await stream.read()
             events = decoder.feed(data) if data else decoder.finish()
-            self._check_life(decoder.payloads)
+            if decoder.payloads > self._payloads:
+                self._payloads, self._last_event_s = decoder.payloads, self._now_s()
+            else:
+                self._check_life()
             if events and self._hand_over(events):
                 # The adapter sees to the rest of the body, and keeps the connection if it can;
                 # the chat's supervisor ends this actor together with the request.
@@ -159,7 +162,7 @@ class SseActor(LoopActor[SseMessage]):
     def _hand_over(self, events: Sequence[StreamEvent]) -> bool:
         """Send a read to the request. True: it held the terminal event, the last there is."""
         last = events[-1]
-        ended = last if isinstance(last, StreamEnded) else None
+        ended = last if type(last) is StreamEnded else None
         if not self._has_output:
             self._has_output = has_output(events)
             if ended is not None and not self._has_output:
@@ -181,12 +184,9 @@ class SseActor(LoopActor[SseMessage]):
             if error.transient:
                 raise error
 
-    def _check_life(self, payloads: int) -> None:
+    def _check_life(self) -> None:
         """Comments keep the connection alive, but only so long (SPEC 23)."""
-        now_s = self._now_s()
-        if payloads > self._payloads:
-            self._payloads, self._last_event_s = payloads, now_s
-        elif now_s - self._last_event_s > NO_EVENT_MAX_S:
+        if self._now_s() - self._last_event_s > NO_EVENT_MAX_S:
             raise StreamBroken(ErrorFacts(code="no-event"))
 
     def release(self) -> None:

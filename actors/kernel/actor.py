@@ -56,6 +56,7 @@ class Actor(pykka.Actor, Generic[M]):
     has_release: ClassVar[bool] = False
 
     _cell: Cell
+    _actor_ref: ActorRef[M]
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         """Note what a life of this class has to be asked for at its end."""
@@ -295,7 +296,7 @@ class Actor(pykka.Actor, Generic[M]):
     @property
     def actor_ref(self) -> ActorRef[M]:
         """This actor's address, the same in every life."""
-        return self._cell.ref
+        return self._actor_ref
 
     def on_receive(self, message: Any) -> Any:
         """Pykka's name for `receive`."""

@@ -17,18 +17,22 @@ class HandOver(Generic[T]):
             kept all the same: the bound asks the sender to pause, it never loses an item, and
             a sender that honours it overshoots by one item at most.
         items_max: the same bound in items.
+
+    Attributes:
+        waiting: what waits to be taken, in order; only to look at.
+        is_closed: whether nothing more will be put.
     """
 
-    __slots__ = ("_bytes_max", "_is_closed", "_items", "_items_max", "_room", "_size", "_waiter")
+    __slots__ = ("_bytes_max", "_items_max", "_room", "_size", "_waiter", "is_closed", "waiting")
 
     def __init__(self, bytes_max: int, items_max: int = 1_000_000) -> None:
         self._bytes_max = bytes_max
         self._items_max = items_max
-        self._items: list[T] = []
+        self.waiting: list[T] = []
         self._size = 0
         self._room: Callable[[], object] | None = None
         self._waiter: asyncio.Future[None] | None = None
-        self._is_closed = False
+        self.is_closed = False
 
     @property
     def size_bytes(self) -> int:
@@ -36,40 +40,39 @@ class HandOver(Generic[T]):
         return self._size
 
     def __len__(self) -> int:
-        return len(self._items)
-
-    @property
-    def is_closed(self) -> bool:
-        """Whether nothing more will be put."""
-        return self._is_closed
+        return len(self.waiting)
 
     def put(self, item: T, size_bytes: int) -> bool:
         """Add an item. False: full, pause until the callback of `when_room`."""
-        assert not self._is_closed, "nothing follows the end"
-        items = self._items
+        assert not self.is_closed, "nothing follows the end"
+        items = self.waiting
         items.append(item)
         size = self._size = self._size + size_bytes
-        if self._waiter is not None:
-            self._wake()
+        if (waiter := self._waiter) is not None:
+            # Told once: until the taker comes, there is nobody to wake.
+            self._waiter = None
+            if not waiter.done():
+                waiter.set_result(None)
         return size < self._bytes_max and len(items) < self._items_max
 
     def when_room(self, callback: Callable[[], object]) -> None:
         """Call `callback` once, as soon as everything that waits has been taken."""
-        if self._items:
+        if self.waiting:
             self._room = callback
         else:
             callback()
 
     def close(self) -> None:
         """Say that nothing follows; harmless when repeated."""
-        self._is_closed = True
-        if self._waiter is not None:
-            self._wake()
+        self.is_closed = True
+        waiter, self._waiter = self._waiter, None
+        if waiter is not None and not waiter.done():
+            waiter.set_result(None)
 
     async def take(self) -> list[T]:
         """Wait for items and take them all; an empty list is the end."""
-        while not self._items:
-            if self._is_closed:
+        while not self.waiting:
+            if self.is_closed:
                 return []
             assert self._waiter is None, "a hand-over has one taker"
             waiter = self._waiter = asyncio.get_running_loop().create_future()
@@ -77,17 +80,9 @@ class HandOver(Generic[T]):
                 await waiter
             finally:
                 self._waiter = None
-        items, self._items = self._items, []
+        items, self.waiting = self.waiting, []
         self._size = 0
         if self._room is not None:
             room, self._room = self._room, None
             room()
         return items
-
-    def _wake(self) -> None:
-        waiter = self._waiter
-        if waiter is not None:
-            # Told once: until the taker comes, there is nobody to wake.
-            self._waiter = None
-            if not waiter.done():
-                waiter.set_result(None)

@@ -45,7 +45,7 @@ from bridge.config.valves_models import ALL_MODELS
 
 __all__ = ["KeyProblem", "Settings", "settings_from"]
 
-READS_IN_FLIGHT_MAX: Final = 8
+READS_IN_FLIGHT_MAX: Final = 16
 REQUEST_MAILBOX_MAX: Final = 1000
 HANDOVER_BYTES_MAX: Final = 256 * 1024
 

@@ -21,17 +21,15 @@ class ChatDecoder:
 
     A stream without a reason to finish yields no `StreamEnded`, whatever else came: the reader
     knows that it is broken.
+
+    Attributes:
+        payloads: see `StreamDecoder.payloads`.
     """
 
     def __init__(self, *, held_bytes_max: int = HELD_BYTES_MAX) -> None:
         self._sse = SseDecoder()
         self._answer = ChatAnswer(held_bytes_max=held_bytes_max)
-        self._payloads = 0
-
-    @property
-    def payloads(self) -> int:
-        """See `StreamDecoder.payloads`."""
-        return self._payloads
+        self.payloads = 0
 
     def feed(self, data: bytes) -> Sequence[StreamEvent]:
         """Decode one socket read; text that belongs together is joined.
@@ -42,7 +40,7 @@ class ChatDecoder:
         if self._answer.is_over:
             return ()
         payloads = self._sse.feed(data)
-        self._payloads += len(payloads)
+        self.payloads += len(payloads)
         self._decode(payloads)
         return self._answer.take_events()
 
@@ -51,7 +49,7 @@ class ChatDecoder:
         if self._answer.is_over:
             return ()
         payloads = self._sse.finish()
-        self._payloads += len(payloads)
+        self.payloads += len(payloads)
         self._decode(payloads)
         self._answer.close()
         return self._answer.take_events()

@@ -75,9 +75,9 @@ class ResponsesBodyDecoder:
         if not body:
             return ()
         reader = EventReader()
-        reader.read_one(_as_event(_as_utf8(body)))
+        events = reader.read_one(_as_event(_as_utf8(body)))
         reader.close()
-        return reader.take_events()
+        return [*events, *reader.take_events()]
 
 
 def _as_utf8(body: bytes) -> bytes:

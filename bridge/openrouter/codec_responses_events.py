@@ -22,6 +22,7 @@ from actors.values import (
     StreamEnded,
     StreamEvent,
     StreamFailure,
+    TextAdvanced,
     Usage,
 )
 from bridge.openrouter.codec_responses_answer import PART_KINDS, Answer
@@ -49,8 +50,9 @@ from bridge.openrouter.wire_responses_items import (
 )
 from bridge.openrouter.wire_text import read_leniently, write_mended
 
+_TEXT_DELTA: Final = "response.output_text.delta"
 _DELTAS: Final = {
-    "response.output_text.delta": PartKind.TEXT,
+    _TEXT_DELTA: PartKind.TEXT,
     "response.refusal.delta": PartKind.REFUSAL,
     "response.reasoning_text.delta": PartKind.RAW_THINKING,
     "response.reasoning_summary_text.delta": PartKind.SUMMARY,
@@ -95,7 +97,7 @@ _LENGTH_WORDS: Final = frozenset(
 _LENGTH_REASON: Final = "max_output_tokens"
 # Inside a text its quotes would be escaped.
 _UNNOTED: Final = b'"annotations":[]'
-_SUMMARY: Final = PartKind.SUMMARY
+_TEXT, _SUMMARY = PartKind.TEXT, PartKind.SUMMARY
 _DONE_MARK: Final = Delta(type="done mark")
 # An event that means nothing here: unknown, blank, or counted as skipped already.
 _IGNORED: Final = Delta(type="ignored")
@@ -117,7 +119,16 @@ class EventReader:
     after it says the same again.
     """
 
-    __slots__ = ("_answer", "_beginning", "_is_under_way", "_parts", "_skipped_count", "is_over")
+    __slots__ = (
+        "_answer",
+        "_beginning",
+        "_is_under_way",
+        "_parts",
+        "_skipped_count",
+        "_text_content",
+        "_text_output",
+        "is_over",
+    )
 
     def __init__(self) -> None:
         self._answer = Answer()
@@ -125,19 +136,38 @@ class EventReader:
         self._skipped_count = 0
         self._beginning = b""
         self._is_under_way = False
+        # Where a lone event last told text.
+        self._text_output = self._text_content = -1
         self.is_over = False
 
-    def read_one(self, payload: bytes) -> None:
-        """Read a lone event, which is what a live stream brings; there is no run to collect."""
+    def read_one(self, payload: bytes) -> Sequence[StreamEvent]:
+        """Read a lone event, which is what a live stream brings, and return what it tells."""
         try:
             event = _read_delta(payload)
         except UNDECODABLE:
             event, payload = self._salvage(payload)
+        parts, text = self._parts, event.delta
+        if (
+            event.type == _TEXT_DELTA
+            and event.output_index == self._text_output
+            and event.content_index == self._text_content
+            and text
+            and not parts.is_torn
+        ):
+            # Nearly every event of a long answer is this: more text where there was some.
+            return (
+                TextAdvanced(
+                    output_index=event.output_index, content_index=event.content_index, text=text
+                ),
+            )
         kind = _DELTAS.get(event.type)
         if kind is None:
             self._read_other(event, payload)
         else:
-            self._parts.advance(_place(kind, event), event.delta)
+            parts.advance(_place(kind, event), text)
+            if kind is _TEXT and text:
+                self._text_output, self._text_content = event.output_index, event.content_index
+        return self.take_events()
 
     def close(self) -> None:
         """Let go of half a character: the body has ended."""

@@ -56,13 +56,13 @@ class PartLedger:
     place is closed first, it becomes U+FFFD.
     """
 
-    __slots__ = ("_halves", "_is_torn", "_told", "events")
+    __slots__ = ("_halves", "_told", "events", "is_torn")
 
     def __init__(self) -> None:
         self.events: list[StreamEvent] = []
         self._told: set[Place] = set()
         self._halves: dict[Place, str] = {}
-        self._is_torn = False
+        self.is_torn = False
 
     @property
     def is_empty(self) -> bool:
@@ -82,14 +82,14 @@ class PartLedger:
 
         The strict reader never lets one through, so other streams skip all of this.
         """
-        self._is_torn = self._is_torn or is_torn(text)
+        self.is_torn = self.is_torn or is_torn(text)
 
     def advance(self, place: Place, text: str) -> None:
         """Tell deltas that followed each other at one place."""
         if not text:
             return
         self._told.add(place)
-        if self._is_torn:
+        if self.is_torn:
             text, half = split_open_half(self._halves.pop(place, "") + text)
             if half:
                 self._halves[place] = half

@@ -10,19 +10,18 @@ from bridge.openrouter.sse_decoder import SseDecoder
 
 
 class ResponsesDecoder:
-    """The `StreamDecoder` of a stream. After its terminal event nothing is read any more."""
+    """The `StreamDecoder` of a stream. After its terminal event nothing is read any more.
 
-    __slots__ = ("_payloads", "_reader", "_sse")
+    Attributes:
+        payloads: see `StreamDecoder.payloads`.
+    """
+
+    __slots__ = ("_reader", "_sse", "payloads")
 
     def __init__(self) -> None:
         self._sse = SseDecoder()
         self._reader = EventReader()
-        self._payloads = 0
-
-    @property
-    def payloads(self) -> int:
-        """See `StreamDecoder.payloads`."""
-        return self._payloads
+        self.payloads = 0
 
     def feed(self, data: bytes) -> Sequence[StreamEvent]:
         """Decode one socket read; deltas that belong together are joined.
@@ -34,10 +33,11 @@ class ResponsesDecoder:
         if reader.is_over:
             return ()
         payloads = self._sse.feed(data)
-        self._payloads += len(payloads)
-        if len(payloads) == 1:
-            reader.read_one(payloads[0])
-        elif payloads:
+        count = len(payloads)
+        self.payloads += count
+        if count == 1:
+            return reader.read_one(payloads[0])
+        if payloads:
             reader.read(payloads)
         return reader.take_events()
 

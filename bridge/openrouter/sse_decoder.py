@@ -18,6 +18,9 @@ _BOM = b"\xef\xbb\xbf"
 _BOM_START = _BOM[:1]
 _FIELD = b"data:"
 _FIELD_SPACED = b"data: "
+_FIELD_CHARS = len(_FIELD_SPACED)
+# Its own and the blank line.
+_LINE_ENDS_OF_ONE = 2
 _EVENT = b"event:"
 _BLANK_LINE = b"\n\n"
 
@@ -101,17 +104,20 @@ class SseDecoder:
 def _payloads(whole: bytes) -> list[bytes]:
     """Cut complete events into payloads; the usual shapes cost one split."""
     if whole.startswith(_FIELD_SPACED):
-        payloads = whole[len(_FIELD_SPACED) : -2].split(b"\n\ndata: ")
+        line_ends = whole.count(b"\n")
+        if line_ends == _LINE_ENDS_OF_ONE:
+            return [whole[_FIELD_CHARS:-2]]
+        payloads = whole[_FIELD_CHARS:-2].split(b"\n\ndata: ")
         # As many line ends as two an event: there was nothing else in between.
-        if whole.count(b"\n") == 2 * len(payloads):
+        if line_ends == 2 * len(payloads):
             return payloads
     payloads = []
     for block in whole[:-2].split(_BLANK_LINE):
         first, line_end, second = block.partition(b"\n")
         if first.startswith(_EVENT) and second.startswith(_FIELD_SPACED) and b"\n" not in second:
-            payloads.append(second[len(_FIELD_SPACED) :])
+            payloads.append(second[_FIELD_CHARS:])
         elif first.startswith(_FIELD_SPACED) and not line_end:
-            payloads.append(first[len(_FIELD_SPACED) :])
+            payloads.append(first[_FIELD_CHARS:])
         else:
             payloads += _payloads_by_line(block + _BLANK_LINE)
     return payloads

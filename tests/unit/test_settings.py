@@ -34,7 +34,7 @@ ARRIVES = [
     ("BREAKER_WINDOW_SECONDS", 30, "breaker_window_s", 30.0),
     ("BREAKER_HISTORY_SIZE", 50, "breaker_history_max", 50),
     ("BREAKER_MAX_FAILURES", 9, "breaker_history_max", 9),
-    ("STREAMING_CHUNK_QUEUE_MAXSIZE", 0, "reads_in_flight_max", 8),
+    ("STREAMING_CHUNK_QUEUE_MAXSIZE", 0, "reads_in_flight_max", 16),
     ("STREAMING_CHUNK_QUEUE_MAXSIZE", 1, "reads_in_flight_max", 1),
     ("STREAMING_EVENT_QUEUE_MAXSIZE", 0, "request_mailbox_max", 1000),
     ("STREAMING_EVENT_QUEUE_MAXSIZE", 1, "request_mailbox_max", 1),
