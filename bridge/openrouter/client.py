@@ -16,6 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 import aiohttp
+from multidict import CIMultiDict, istr
 
 from actors.ports import (
     AnswerMalformed,
@@ -145,7 +146,7 @@ class AiohttpProvider:
                 data=body if len(body) <= BODY_BYTES_AT_ONCE_MAX else io.BytesIO(body),
                 headers=_on_top(own, prepared.headers | route.headers)
                 if own or route.headers
-                else prepared.headers,
+                else prepared.headers_alone,
                 timeout=prepared.timeouts,
                 allow_redirects=False,
                 proxy=route.proxy,
@@ -220,13 +221,17 @@ class _Prepared:
 
     endpoint: Endpoint
     headers: dict[str, str] = field(repr=False)
+    # The same, in the form that aiohttp would otherwise make of them for every request.
+    headers_alone: CIMultiDict[str] = field(repr=False)
     timeouts: aiohttp.ClientTimeout
 
 
 def _prepare(endpoint: Endpoint) -> _Prepared:
+    headers = request_headers(endpoint) | _STREAM_HEADERS
     return _Prepared(
         endpoint=endpoint,
-        headers=request_headers(endpoint) | _STREAM_HEADERS,
+        headers=headers,
+        headers_alone=CIMultiDict((istr(name), value) for name, value in headers.items()),
         timeouts=aiohttp.ClientTimeout(
             total=endpoint.total_timeout_s,
             connect=endpoint.connect_timeout_s,
