@@ -392,7 +392,7 @@ class RequestActor(LoopActor[RequestMessage]):
         self._conversation = conversation
         self._owed += 1
         has_room = True
-        if shown:
+        if shown:  # What `_show` does, without a call for every delta.
             if self._tools is not None:
                 self._said += shown
             has_room = self._sink.show(shown)

@@ -11,7 +11,7 @@ import asyncio
 import io
 import re
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
@@ -138,15 +138,15 @@ class AiohttpProvider:
         prepared = self._prepared
         if prepared is None or prepared.endpoint is not endpoint:
             prepared = self._prepared = _prepare(endpoint)
-        own = _own_headers(call) if call.headers or not call.is_streaming else {}
+        own = _own_headers(call) if call.headers or not call.is_streaming else None
         try:
             route = self._routes.get(base_url) or await self._find_route(base_url)
             return await session.post(
                 base_url.rstrip("/") + call.path,
                 data=body if len(body) <= BODY_BYTES_AT_ONCE_MAX else io.BytesIO(body),
-                headers=_on_top(own, prepared.headers | route.headers)
+                headers=_on_top(prepared.headers, route.headers, own or {})
                 if own or route.headers
-                else prepared.headers_alone,
+                else prepared.headers,
                 timeout=prepared.timeouts,
                 allow_redirects=False,
                 proxy=route.proxy,
@@ -220,9 +220,8 @@ class _Prepared:
     """What all requests to one endpoint have in common; settings keep theirs as they change."""
 
     endpoint: Endpoint
-    headers: dict[str, str] = field(repr=False)
-    # The same, in the form that aiohttp would otherwise make of them for every request.
-    headers_alone: CIMultiDict[str] = field(repr=False)
+    # In the form that aiohttp would otherwise make of them for every request.
+    headers: CIMultiDict[str] = field(repr=False)
     timeouts: aiohttp.ClientTimeout
 
 
@@ -230,8 +229,7 @@ def _prepare(endpoint: Endpoint) -> _Prepared:
     headers = request_headers(endpoint) | _STREAM_HEADERS
     return _Prepared(
         endpoint=endpoint,
-        headers=headers,
-        headers_alone=CIMultiDict((istr(name), value) for name, value in headers.items()),
+        headers=CIMultiDict((istr(name), value) for name, value in headers.items()),
         timeouts=aiohttp.ClientTimeout(
             total=endpoint.total_timeout_s,
             connect=endpoint.connect_timeout_s,
@@ -240,7 +238,7 @@ def _prepare(endpoint: Endpoint) -> _Prepared:
     )
 
 
-def _own_headers(call: ProviderCall) -> dict[str, str]:
+def _own_headers(call: ProviderCall) -> Mapping[str, str]:
     """Return the headers of this call alone.
 
     Raises:
@@ -249,16 +247,16 @@ def _own_headers(call: ProviderCall) -> dict[str, str]:
     for name, value in call.headers:
         if not (_HEADER_NAME.fullmatch(name) and value.isascii() and value.isprintable()):
             raise RequestRejected(ErrorFacts(code="bad-header"))
-    accept = {} if call.is_streaming else {"Accept": _BODY}
-    return _on_top(dict(call.headers), accept)
+    accept = CIMultiDict[str]() if call.is_streaming else CIMultiDict({"Accept": _BODY})
+    return _on_top(accept, dict(call.headers))
 
 
-def _on_top(own: dict[str, str], common: dict[str, str]) -> dict[str, str]:
-    """Add headers to others; of two by one name, in whatever case, the own one is sent."""
-    if not own:
-        return common
-    names = {name.lower() for name in own}
-    return {name: value for name, value in common.items() if name.lower() not in names} | own
+def _on_top(headers: CIMultiDict[str], *others: Mapping[str, str]) -> CIMultiDict[str]:
+    """Add headers to others; of two by one name, in whatever case, the later one is sent."""
+    merged = headers.copy()
+    for more in others:
+        merged.update(more)
+    return merged
 
 
 async def _read_some(response: aiohttp.ClientResponse) -> bytes:

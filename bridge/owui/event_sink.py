@@ -73,7 +73,6 @@ class OwuiSink:
 
     Attributes:
         ending: the one outcome, once it is known.
-        has_images: whether among what was put there are images that need a place: see `stored`.
     """
 
     def __init__(
@@ -100,7 +99,6 @@ class OwuiSink:
         # One look for all that `take` may have to see to: the first time, and a slow reader.
         self._is_calm = not looks.has_events
         self.ending: Ending | None = None
-        self.has_images = False
 
     def show(self, events: Sequence[Shown]) -> bool:
         """See `EventSink.show`."""
@@ -124,7 +122,6 @@ class OwuiSink:
                 answer.has_room = True
                 answer.show(event)
                 has_room = answer.has_room
-                self.has_images = answer.images_waiting > 0
         if len(pieces.waiting) >= self._warn_pieces:
             self._slow_log.backlog(len(pieces), self._loop.time())
         if not has_room and self._standing is None and self._slow_after_s is not None:
@@ -168,6 +165,11 @@ class OwuiSink:
             self._answer.begin()
         return self._pieces.take()
 
+    @property
+    def has_images(self) -> bool:
+        """Whether among what was put there are images that need a place: see `stored`."""
+        return self._answer.images_waiting > 0
+
     async def stored(self, pieces: list[Piece]) -> list[Piece]:
         """Find a place for every image among the pieces, and put Markdown where it was.
 
@@ -180,7 +182,6 @@ class OwuiSink:
                 settled.append((kind, text))
                 continue
             self._answer.images_waiting -= 1
-            self.has_images = self._answer.images_waiting > 0
             url = await self._store_image(text) if self._store_image else None
             markdown = image_markdown(url) if url else inline_markdown(text)
             settled.append((_CONTENT, f"{markdown}\n\n"))

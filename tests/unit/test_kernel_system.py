@@ -168,7 +168,7 @@ async def test_those_that_watch_leave_no_trace_in_what_lives_on(stage: Stage) ->
 
 @on_stage
 async def test_what_has_ended_does_not_wait_for_the_garbage_collector(stage: Stage) -> None:
-    """A server may have a million objects: to look through them all costs it half a second."""
+    """A collection looks through all that a server has, not only through what is ours."""
     log: list[str] = []
     gc.collect()
     gc.disable()
